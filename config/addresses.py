@@ -1,0 +1,43 @@
+"""How the settings that are addresses are read: checked, and brought into the form that all rely on."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not listened on
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root, with `~` opened: processes started elsewhere must find the same folder."""
+    return path.expanduser().absolute()
+
+
+def database(url: str) -> str:
+    """An SQLAlchemy URL of a database that the engine speaks; PostgreSQL gets its driver."""
+    for old in ("postgres://", "postgresql://"):
+        if url.startswith(old):
+            return "postgresql+psycopg://" + url.removeprefix(old)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("is neither sqlite:///<file> nor postgresql+psycopg://user@host/name")
+    return url
+
+
+def redis(url: str | None) -> str | None:
+    """An address in kombu's spelling, where a socket is `redis+socket://`; nothing when empty."""
+    if not url:
+        return None
+    if urlsplit(url).scheme not in ("redis", "rediss", "redis+socket", "unix"):
+        raise ValueError("is not redis://host:port/n, rediss://... or redis+socket:///path/of/socket")
+    return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix://") else url
+
+
+def web_address(url: str) -> str:
+    """An http(s) address without query, fragment or closing slash."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is not an address such as https://deploy.example.org")
+    return url.rstrip("/")
+
+
+def reachable(host: str) -> str:
+    """How a client names a server that listens on `host`: "everywhere" is no address to go to."""
+    return _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)

@@ -1,0 +1,25 @@
+"""The secret key that an installation makes for itself, once."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def kept_secret(file: Path) -> str:
+    """The key in `file`, which the first reader makes with mode 0600.
+
+    The first process to link its key into place wins, so that all processes of a first start agree.
+    OSError when the folder cannot be written.
+    """
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(48))
+            out.flush()
+            os.fsync(out.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
+    return file.read_text().strip()

@@ -1,0 +1,147 @@
+"""Every setting of the platform: one typed field per environment variable, with its default and its meaning.
+
+Read once per process, from the environment and `.env`; what is wrong is told all at once.
+`.env.example` and `docs/settings.md` are printed from these fields.
+"""
+
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config import addresses
+from config.secret import kept_secret
+
+GIB = 1024**3
+
+
+class SettingsError(Exception):
+    """What is wrong with the settings: one line for each mistake, all of them."""
+
+
+def _default_database(data: dict[str, Any]) -> str:
+    return f"sqlite:///{data['antiphon_home']}/antiphon.db"
+
+
+def _default_public(data: dict[str, Any]) -> str:
+    return f"http://{addresses.reachable(data['host'])}:{data['port']}"
+
+
+def _default_gateway(data: dict[str, Any]) -> str:
+    host = addresses.reachable(data["host"])
+    return f"http://{'localhost' if host in ('127.0.0.1', '[::1]') else host}:{data['gateway_port']}"
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+WebAddress = Annotated[str, AfterValidator(addresses.web_address)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process; immutable."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    antiphon_home: Annotated[Path, AfterValidator(addresses.absolute)] = Field(
+        Path("var"), description="The folder of everything mutable: database, blobs, Redis, tokens, logs."
+    )
+    database_url: Annotated[str, AfterValidator(addresses.database)] = Field(
+        default_factory=_default_database,
+        description="SQLAlchemy URL. postgresql+psycopg://... for more than one machine.",
+        json_schema_extra={"shown": "sqlite:///<home>/antiphon.db"},
+        repr=False,
+    )
+    redis_url: Annotated[str | None, AfterValidator(addresses.redis)] = Field(
+        None, description="The broker. Without it the local start brings its own server.", repr=False
+    )
+    given_secret_key: str = Field(
+        "",
+        validation_alias="secret_key",
+        description="Signs sessions and encrypts secrets at rest. Made once and kept in <home>/secret-key.",
+        repr=False,
+    )
+    host: str = Field("127.0.0.1", description="The address that every server listens on.")
+    port: Port = Field(8000, description="Port of the API, the pages and the docs.")
+    gateway_port: Port = Field(8080, description="Port of the deployed sites.")
+    flower_port: Port = Field(5555, description="Port of Flower, Celery's dashboard.")
+    public_url: WebAddress = Field(
+        default_factory=_default_public,
+        description="How people reach the API and the pages.",
+        json_schema_extra={"shown": "http://<HOST>:<PORT>"},
+    )
+    gateway_url: WebAddress = Field(
+        default_factory=_default_gateway,
+        description="How people reach the sites: a site is its slug as a label under this host.",
+        json_schema_extra={"shown": "http://localhost:<GATEWAY_PORT>"},
+    )
+    storage_backend: Literal["folder", "memory"] = Field(
+        "folder", description="Where blobs are kept: folder (<home>/blobs), or memory (one process, tests)."
+    )
+    notify_to: str = Field("operator@localhost", description="Who is told of deploys by default.")
+    lease_seconds: Seconds = Field(
+        10, description="A running action that is not heard of for so long is tried again."
+    )
+    sweep_seconds: Seconds = Field(1, description="Pause between two sweeps for what was lost or is due.")
+    max_upload_bytes: Count = Field(GIB, description="Largest archive that is accepted.")
+    max_site_files: Count = Field(100_000, description="Most files in one deploy.")
+    max_site_bytes: Count = Field(4 * GIB, description="Largest deploy, unpacked.")
+    max_bomb_ratio: Count = Field(
+        200, description="Most unpacked bytes for one packed byte, counted above 100 MiB."
+    )
+    worker_concurrency: Count = Field(2, description="Slots for inner actions, which only decide.")
+    outer_concurrency: Count = Field(4, description="Slots for outer actions, which touch a service.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe log lines that are written."
+    )
+
+    @cached_property
+    def secret_key(self) -> str:
+        """SECRET_KEY, else the key kept in `<home>/secret-key`, which the first reader makes."""
+        try:
+            return self.given_secret_key or kept_secret(self.antiphon_home / "secret-key")
+        except OSError as error:
+            raise SettingsError(f"ANTIPHON_HOME: cannot keep a secret key there: {error}") from error
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the bundled Redis listens, if the path is short enough for a socket."""
+        return self.antiphon_home / "redis" / "redis.sock"
+
+    @property
+    def broker_url(self) -> str:
+        """REDIS_URL, else the address of the bundled server (its last one when it is not a socket)."""
+        if self.redis_url:
+            return self.redis_url
+        port_file = self.redis_socket.with_name("port")
+        if port_file.exists():
+            return f"redis://127.0.0.1:{port_file.read_text().strip()}/0"
+        return f"redis+socket://{self.redis_socket}"
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings afresh; `given` goes before the environment. SettingsError lists every mistake."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_mistakes(error))) from None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
+
+
+def _mistakes(error: ValidationError) -> list[str]:
+    lines = []
+    for mistake in error.errors(include_url=False):
+        if mistake["type"] == "default_factory_not_called":  # it follows from another line
+            continue
+        name = str(mistake["loc"][0]).upper()
+        what = mistake["msg"].removeprefix("Value error, ")
+        told = name not in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # these hold passwords
+        lines.append(f"{name}: {what} (it is {mistake['input']!r})" if told else f"{name}: {what}")
+    return lines
