@@ -12,3 +12,4 @@ timeout = gunicorn.TIMEOUT
 graceful_timeout = gunicorn.GRACEFUL_TIMEOUT
 keepalive = gunicorn.KEEPALIVE
 logger_class = gunicorn.OurLines
+control_socket_disable = True  # two servers would share one path in the home folder

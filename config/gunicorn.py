@@ -7,7 +7,7 @@ from config.logging import configure_logging
 from config.settings import get_settings
 
 
-class OurLines(Logger):
+class OurLines(Logger):  # type: ignore[misc]  # gunicorn ships no types
     """Gunicorn's lines among ours, in the same form."""
 
     def setup(self, cfg: Config) -> None:

@@ -1,0 +1,59 @@
+# The project's verbs. `make run` needs Python >= 3.11 with venv, make, and nothing else.
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+RUN_PINS := requirements.txt constraints.txt
+DEV_PINS := $(RUN_PINS) requirements-dev.txt
+# A stamp carries the sum of its pins in its name: other pins, another installation.
+RUN_STAMP := .venv/run-$(shell cat $(RUN_PINS) | cksum | tr ' ' '-')
+DEV_STAMP := .venv/dev-$(shell cat $(DEV_PINS) | cksum | tr ' ' '-')
+# The command must really run: the python3.12 of a version manager may exist and fail.
+PYTHONS := python3.12 python3.11 python3
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: setup setup-dev run test check bench docs
+
+setup: $(RUN_STAMP)
+setup-dev: $(DEV_STAMP)
+
+run: setup
+	@exec $(BIN)/python -m app.local
+
+test: setup-dev
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+check: setup-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: setup
+	@$(BIN)/python -m benchmarks.four_step
+
+docs: setup
+	@$(BIN)/python -m config.pages
+
+$(RUN_STAMP): | .venv/bin/python
+	@echo "Installing what requirements.txt names, once ..."
+	@$(PIP) -r requirements.txt
+	@rm -f .venv/run-* && touch $@
+
+$(DEV_STAMP): | $(RUN_STAMP)
+	@echo "Installing what requirements-dev.txt names, once ..."
+	@$(PIP) -r requirements-dev.txt
+	@rm -f .venv/dev-* && touch $@
+
+.venv/bin/python:
+	@old=""; \
+	for python in $(PYTHONS); do \
+	  "$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 || continue; \
+	  old="$$python"; \
+	  "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || continue; \
+	  "$$python" -m venv .venv && exit 0; \
+	  rm -rf .venv; \
+	done; \
+	if [ -n "$$old" ]; \
+	then echo "$$old cannot make a virtual environment: install its venv package (Debian, Ubuntu: apt install python3-venv)."; \
+	else echo "Python 3.11 or newer is needed: install it (Debian, Ubuntu: apt install python3 python3-venv)."; \
+	fi >&2; \
+	exit 1
