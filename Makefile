@@ -10,6 +10,8 @@ DEV_STAMP := .venv/dev-$(shell cat $(DEV_PINS) | cksum | tr ' ' '-')
 # The command must really run: the python3.12 of a version manager may exist and fail.
 PYTHONS := python3.12 python3.11 python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+# An environment that was left half made, or whose Python has gone, is made again.
+$(shell $(BIN)/python -c '' 2>/dev/null || rm -f .venv/made .venv/run-* .venv/dev-*)
 
 .PHONY: setup setup-dev run test check bench docs
 
@@ -33,7 +35,7 @@ bench: setup
 docs: setup
 	@$(BIN)/python -m config.pages
 
-$(RUN_STAMP): | .venv/bin/python
+$(RUN_STAMP): | .venv/made
 	@echo "Installing what requirements.txt names, once ..."
 	@$(PIP) -r requirements.txt
 	@rm -f .venv/run-* && touch $@
@@ -43,13 +45,13 @@ $(DEV_STAMP): | $(RUN_STAMP)
 	@$(PIP) -r requirements-dev.txt
 	@rm -f .venv/dev-* && touch $@
 
-.venv/bin/python:
+.venv/made:
 	@old=""; \
 	for python in $(PYTHONS); do \
 	  "$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 || continue; \
 	  old="$$python"; \
 	  "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || continue; \
-	  "$$python" -m venv .venv && exit 0; \
+	  "$$python" -m venv --clear .venv && touch $@ && exit 0; \
 	  rm -rf .venv; \
 	done; \
 	if [ -n "$$old" ]; \

@@ -9,7 +9,7 @@ from celery import Celery, signals
 from kombu import Exchange, Queue
 
 from config.logging import configure_logging
-from config.settings import Settings
+from config.settings import Settings, get_settings
 
 HARD_TIME_LIMIT = 20 * 60  # seconds; longer than the longest deadline of any action
 VISIBILITY_TIMEOUT = 3 * HARD_TIME_LIMIT  # a running message must never be handed out a second time
@@ -88,9 +88,9 @@ def redis_address(broker_url: str) -> str:
     return broker_url.replace("redis+socket://", "unix://", 1).replace("?virtual_host=", "?db=", 1)
 
 
-def _keep_our_logging(loglevel: int | None = None, **_: Any) -> None:
+def _keep_our_logging(**_: Any) -> None:
     """A receiver of this signal is what keeps Celery from setting up logging of its own."""
-    configure_logging(loglevel or "INFO")
+    configure_logging(get_settings().log_level)
 
 
 signals.setup_logging.connect(_keep_our_logging, weak=False)

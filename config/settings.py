@@ -106,19 +106,18 @@ class Settings(BaseSettings):
             raise SettingsError(f"ANTIPHON_HOME: cannot keep a secret key there: {error}") from error
 
     @property
-    def redis_socket(self) -> Path:
-        """Where the bundled Redis listens, if the path is short enough for a socket."""
-        return self.antiphon_home / "redis" / "redis.sock"
-
-    @property
     def broker_url(self) -> str:
-        """REDIS_URL, else the address of the bundled server (its last one when it is not a socket)."""
+        """REDIS_URL, else where the local start's own server listens (it writes `url` when no socket will do)."""
         if self.redis_url:
             return self.redis_url
-        port_file = self.redis_socket.with_name("port")
-        if port_file.exists():
-            return f"redis://127.0.0.1:{port_file.read_text().strip()}/0"
-        return f"redis+socket://{self.redis_socket}"
+        folder = self.antiphon_home / "redis"
+        written = folder / "url"
+        return written.read_text().strip() if written.exists() else f"redis+socket://{folder}/redis.sock"
+
+    def as_environment(self) -> dict[str, str]:
+        """These settings as variables for other processes, the broker's address included, SECRET_KEY left out."""
+        named = self.model_dump(mode="json", exclude={"given_secret_key"})
+        return {name.upper(): str(value) for name, value in named.items()} | {"REDIS_URL": self.broker_url}
 
 
 def load_settings(**given: Any) -> Settings:
