@@ -1,0 +1,1 @@
+"""Content addressing: CIDs, UnixFS, archives. A leaf that knows nothing of the rest of the house."""
