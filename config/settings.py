@@ -107,7 +107,7 @@ class Settings(BaseSettings):
 
     @property
     def broker_url(self) -> str:
-        """REDIS_URL, else where the local start's own server listens (it writes `url` when no socket will do)."""
+        """REDIS_URL, else where the local start's own server listens: a socket, or what it wrote to `url`."""
         if self.redis_url:
             return self.redis_url
         folder = self.antiphon_home / "redis"
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         return written.read_text().strip() if written.exists() else f"redis+socket://{folder}/redis.sock"
 
     def as_environment(self) -> dict[str, str]:
-        """These settings as variables for other processes, the broker's address included, SECRET_KEY left out."""
+        """These settings as variables for other processes: the broker's address too, the secret key not."""
         named = self.model_dump(mode="json", exclude={"given_secret_key"})
         return {name.upper(): str(value) for name, value in named.items()} | {"REDIS_URL": self.broker_url}
 

@@ -1,0 +1,123 @@
+"""One local start from its checks to its end: Redis, release, every process, the welcome, then watching."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.local.answers import checks_for, end_redis, redis_answers
+from app.local.process import Process
+from app.local.procfile import ProcfileError, read_procfile
+from app.local.redis import plan_redis
+from app.local.refusals import Refused, check_ports, claim_home, taken_ports
+from app.local.screen import Screen
+from app.local.supervisor import Supervisor
+from app.local.welcome import Link, banner, deploy_example
+from config.settings import Settings
+
+RELEASE, REDIS = "release", "redis"
+UP_SECONDS = 90.0  # in which all must answer
+DEATHS_ALLOWED = 3  # of one process, before it has answered
+LEFTOVER_SECONDS = 10.0
+LAST_LINES = 12
+
+
+class LocalStart:
+    """`stop` ends it at the next moment, `hurry` kills what is still running then."""
+
+    def __init__(self, settings: Settings, root: Path, screen: Screen) -> None:
+        self.stop = threading.Event()
+        self.hurry = threading.Event()
+        self._settings = settings
+        self._root = root
+        self._screen = screen
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        self._environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+        self._supervisor = Supervisor(self._environment, root, screen.say)
+
+    def run(self) -> int:
+        """Everything, until `stop`; the exit code."""
+        try:
+            with claim_home(self._settings.antiphon_home) as left_in_order:
+                if not left_in_order:
+                    self._outlive_the_killed()
+                check_ports(self._settings)
+                return self._run()
+        except (Refused, ProcfileError) as error:
+            self._screen.say(str(error))
+            return 1
+
+    def _run(self) -> int:
+        try:
+            self._bring_up(read_procfile(self._root / "Procfile"))
+            while not self.stop.wait(0.2):
+                self._supervisor.look_after()
+        finally:
+            self._screen.say("Stopping ...")
+            self._supervisor.stop(self.hurry)
+            self._screen.say("Stopped.")
+        return 0
+
+    def _bring_up(self, commands: dict[str, str]) -> None:
+        self._start_redis()
+        self._environment.update(self._settings.as_environment())
+        if RELEASE in commands:
+            self._release(commands.pop(RELEASE))
+        self._screen.say(f"Starting {', '.join(commands)} ...")
+        for name, command in commands.items():
+            self._supervisor.start(self._process(name, command))
+        link = Link(self._environment, self._root, self._settings.public_url)
+        self._wait_for(checks_for(commands, self._settings))
+        if not self.stop.is_set():
+            deploy_example(self._settings, self._environment, self._root, self.stop)
+        self._screen.say(banner(self._settings, link.text()))
+        self._screen.open()
+
+    def _outlive_the_killed(self) -> None:
+        """The last start here was killed: its Redis is sent away, its other processes get time to end."""
+        if not self._settings.redis_url:
+            end_redis(self._settings.broker_url)
+        until = time.monotonic() + LEFTOVER_SECONDS
+        while taken_ports(self._settings) and time.monotonic() < until and not self.stop.wait(0.1):
+            pass
+
+    def _start_redis(self) -> None:
+        if not self._settings.redis_url:
+            plan = plan_redis(self._settings.antiphon_home)
+            self._supervisor.start(self._process(REDIS, plan.command), plan.config)
+        url = self._settings.broker_url
+        try:
+            self._wait_for({REDIS: lambda: redis_answers(url)}, seconds=10)
+        except Refused:
+            if self._settings.redis_url:
+                raise Refused("Nothing answers at the address that REDIS_URL names.") from None
+            raise
+
+    def _release(self, command: str) -> None:
+        process = self._process(RELEASE, command)
+        if self._supervisor.run_once(process, self.stop) and not self.stop.is_set():
+            raise Refused(self._last_words(process.log, "release failed"))
+
+    def _wait_for(self, checks: dict[str, Callable[[], bool]], seconds: float = UP_SECONDS) -> None:
+        """Until every check holds or `stop`; Refused when a process keeps dying or time is up."""
+        until = time.monotonic() + seconds
+        while checks and not self.stop.is_set():
+            self._supervisor.look_after()
+            for name in [name for name, answers in checks.items() if answers()]:
+                del checks[name]
+            for name in checks:
+                if self._supervisor.deaths(name) >= DEATHS_ALLOWED or time.monotonic() > until:
+                    raise Refused(self._last_words(self._log(name), f"{name} does not come up"))
+            self.stop.wait(0.05 if checks else 0)
+
+    def _last_words(self, log: Path, what: str) -> str:
+        lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:] if log.exists() else []
+        return "\n".join([*(f"  {line}" for line in lines), f"{what}: see above, and {log}."])
+
+    def _process(self, name: str, command: str) -> Process:
+        return Process(name, command, self._log(name), self._screen.echo)
+
+    def _log(self, name: str) -> Path:
+        return self._settings.antiphon_home / "logs" / f"{name}.log"
