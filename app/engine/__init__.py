@@ -1,0 +1,39 @@
+"""The event machinery: signals become events in an append-only log, listeners answer them, reactions are
+worked off.
+
+It knows nothing of deploys. This page is its whole interface; the glossary in `docs/` explains the words.
+"""
+
+from app.engine.actions import action, current
+from app.engine.clock import new_id, now
+from app.engine.database import Json, Timestamp, metadata, reading
+from app.engine.folds import deadline, fold, folded
+from app.engine.listeners import MINUTES, follow, on, settled
+from app.engine.recording import Recording, recorded, recording
+from app.engine.signal import Event, Failure, FailureSignal, ReactionDeadLettered, Signal
+
+__all__ = [
+    "MINUTES",
+    "Event",
+    "Failure",
+    "FailureSignal",
+    "Json",
+    "ReactionDeadLettered",
+    "Recording",
+    "Signal",
+    "Timestamp",
+    "action",
+    "current",
+    "deadline",
+    "fold",
+    "folded",
+    "follow",
+    "metadata",
+    "new_id",
+    "now",
+    "on",
+    "reading",
+    "recorded",
+    "recording",
+    "settled",
+]

@@ -1,0 +1,157 @@
+"""Actions: how a function in `tasks/` says what it answers, what it may record, and how it may be tried."""
+
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Event as Flag
+from typing import Any, get_type_hints
+
+from sqlalchemy import Connection
+
+from app.engine.signal import FailureSignal, Signal, classes_of, signals_in
+
+#: The longest that an action may take unless it says otherwise, in seconds.
+TIME_LIMIT = 600
+BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
+
+#: What an action's body may give back.
+Facts = Signal | list[Any] | tuple[Any, ...] | None
+Body = Callable[[Any], Facts | Callable[[], Facts]]
+
+#: Every declared action by its name.
+ACTIONS: dict[str, "Action"] = {}
+
+
+class LostLease(Exception):
+    """Another attempt has taken this reaction: whatever this one does from here on will not be recorded."""
+
+
+class Action:
+    """A function that answers one kind of event. Calling it runs the bare function."""
+
+    def __init__(
+        self,
+        body: Body,
+        *,
+        service: str | None,
+        fails_with: type[FailureSignal] | None,
+        stage: str | None,
+        attempts: int,
+        time_limit: float,
+    ) -> None:
+        self.body = body
+        #: `<module of tasks>.<function>`, which is also the name of its Celery task.
+        self.name = f"{body.__module__.rpartition('.')[2]}.{body.__name__}"
+        self.service, self.fails_with = service, fails_with
+        self.stage = stage or body.__name__
+        self.attempts, self.time_limit = attempts, time_limit
+        self.summary = (inspect.getdoc(body) or "").partition("\n")[0]
+        hints = get_type_hints(body)
+        emitted = signals_in(hints.pop("return", None))
+        self.takes: tuple[type[Signal], ...] = tuple(s for hint in hints.values() for s in classes_of(hint))
+        #: The signals that it may record, its failure included.
+        self.emits: tuple[type[Signal], ...] = (*emitted, fails_with) if fails_with else emitted
+
+    def __call__(self, event: Any) -> Any:
+        """Run the bare function, outside the engine."""
+        return self.body(event)
+
+    @property
+    def outer(self) -> bool:
+        """Whether it touches a service, and so holds no transaction while it works."""
+        return self.service is not None
+
+    def backoff(self, attempt: int) -> timedelta:
+        """How long to wait after a failed attempt: exponential with full jitter."""
+        longest = min(BACKOFF_LONGEST, BACKOFF_FIRST * 2.0 ** (attempt - 1))
+        return timedelta(seconds=random.uniform(0.1, longest))  # noqa: S311 - jitter, not a secret
+
+
+def action(
+    *,
+    service: str | None = None,
+    fails_with: type[FailureSignal] | None = None,
+    stage: str | None = None,
+    attempts: int = 5,
+    time_limit: float = TIME_LIMIT,
+) -> Callable[[Body], Action]:
+    """Declare an action: one thing that one service does in answer to an event.
+
+    Without `service` it is *inner*: it only decides, quickly, inside the one transaction and under the
+    stream's lock. With it, it is *outer*: it touches that service, holds no transaction, and may be tried
+    again, so twice must be harmless; it may return a function without arguments, which decides inside the
+    result's transaction. The annotations declare what it answers and what it may record. `fails_with` is
+    recorded when it raises a PermanentError, or when it raised retryable ones `attempts` times; its failure
+    names the `stage` (default: the function). `time_limit` is in seconds for one attempt.
+    """
+
+    def declare(body: Body) -> Action:
+        declared = Action(
+            body,
+            service=service,
+            fails_with=fails_with,
+            stage=stage,
+            attempts=attempts,
+            time_limit=time_limit,
+        )
+        if declared.name in ACTIONS and ACTIONS[declared.name].body.__module__ != body.__module__:
+            raise ValueError(f"two actions are called {declared.name!r}")
+        ACTIONS[declared.name] = declared
+        return declared
+
+    return declare
+
+
+@dataclass
+class Attempt:
+    """The attempt at work, for the action's body: see `current`."""
+
+    reaction_id: str
+    #: Counts from 1.
+    attempt: int
+    flow: str
+    actor: str
+    #: An inner action's transaction; an outer action has none while it works.
+    connection: Connection | None = None
+    lost: Flag = field(default_factory=Flag)
+
+    @property
+    def db(self) -> Connection:
+        """The transaction in which an inner action decides. Raises RuntimeError in an outer one, which holds
+        none.
+        """
+        if self.connection is None:
+            raise RuntimeError("an outer action holds no transaction while it works: read with reading()")
+        return self.connection
+
+    @property
+    def idempotency_key(self) -> str:
+        """Under which the outside world may see a repeat of this call: it never changes."""
+        return self.reaction_id
+
+    def check(self) -> None:
+        """Raise LostLease when going on is useless: another attempt has taken over."""
+        if self.lost.is_set():
+            raise LostLease(f"reaction {self.reaction_id} was taken over by another attempt")
+
+
+_current: ContextVar[Attempt] = ContextVar("attempt")
+
+
+def current() -> Attempt:
+    """The attempt that is running this code. Raises LookupError outside an action."""
+    return _current.get()
+
+
+@contextmanager
+def attempting(attempt: Attempt) -> Iterator[Attempt]:
+    """Make `attempt` the current one while the block runs."""
+    token = _current.set(attempt)
+    try:
+        yield attempt
+    finally:
+        _current.reset(token)

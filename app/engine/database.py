@@ -1,0 +1,167 @@
+"""One way to reach the database, SQLite or PostgreSQL: engines, the two kinds of transaction, portable column
+types.
+"""
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from config.settings import get_settings
+
+#: All tables of the platform.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: How long a writer tries to get SQLite's one write lock before it gives up, in seconds.
+SQLITE_PATIENCE = 30.0
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """An aware instant in UTC on both databases (SQLite has no time zones: it holds the naive UTC)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database; a naive datetime is a programming error."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive datetime is no instant: {value!r}")
+        return (
+            value.astimezone(UTC)
+            if dialect.name == "postgresql"
+            else value.astimezone(UTC).replace(tzinfo=None)
+        )
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def Json() -> JSON:  # noqa: N802 - reads as a column type, like the types it stands for
+    """A JSON column in which None is SQL's NULL; JSONB on PostgreSQL, so that values can be compared."""
+    return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def connect(url: str) -> Engine:
+    """An engine for `url` with the settings that the platform's transactions rely on."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _connect_sqlite(url, parsed.database)
+    return create_engine(
+        url,
+        pool_size=10,
+        max_overflow=20,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 5},
+    )
+
+
+def _connect_sqlite(url: str, path: str | None) -> Engine:
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, connect_args={"timeout": 5, "check_same_thread": False}, pool_size=10, max_overflow=20
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(raw: sqlite3.Connection, _record: object) -> None:
+        raw.isolation_level = None  # sqlite3 must not send its own BEGIN: ours says which kind
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def begin(db: Connection) -> None:
+        if db.get_execution_options().get("writes"):
+            _begin_immediate(db)
+        else:
+            db.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _begin_immediate(db: Connection) -> None:
+    """Take SQLite's write lock: jittered retries, because its own busy handler starves waiting writers for
+    seconds.
+    """
+    raw: Any = db.connection.driver_connection
+    raw.execute("PRAGMA busy_timeout=0")
+    give_up = time.monotonic() + SQLITE_PATIENCE
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+            time.sleep(random.uniform(0.0002, 0.004))  # noqa: S311 - jitter, not a secret
+    finally:
+        raw.execute("PRAGMA busy_timeout=5000")
+
+
+@lru_cache(maxsize=1)
+def get_engine() -> Engine:
+    """The engine of the configured `DATABASE_URL`, one per process."""
+    return connect(get_settings().database_url)
+
+
+def _forget_connections() -> None:
+    if get_engine.cache_info().currsize:
+        get_engine().dispose(close=False)  # a forked child must not share its parent's sockets
+
+
+os.register_at_fork(after_in_child=_forget_connections)
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A transaction for reads: never waits for a writer, nothing it did is kept."""
+    with get_engine().connect() as db:
+        yield db
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """A transaction that commits when the block ends well and rolls back when it raises.
+
+    On SQLite it holds the one write lock from its first moment, so keep it short and do no input or output in
+    it.
+    """
+    with get_engine().connect().execution_options(writes=True) as db, db.begin():
+        yield db
+
+
+def is_postgres(db: Connection) -> bool:
+    """Whether this connection leads to PostgreSQL (else it is SQLite)."""
+    return db.dialect.name == "postgresql"

@@ -1,0 +1,87 @@
+"""Flows and scopes: the counts, kept in the recording transactions, by which they end exactly when nothing is
+open.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, case, func, insert, null, select, update
+
+from app.engine.database import Timestamp
+from app.engine.signal import Signal
+from app.engine.tables import flows, scopes
+
+RUNNING, SUCCEEDED = "running", "succeeded"
+
+_open_now = flows.c.open + bindparam("delta")
+_COUNT_FLOW = (
+    update(flows)
+    .where(flows.c.id == bindparam("flow"))
+    .values(
+        open=_open_now,
+        outcome=func.coalesce(bindparam("end", type_=flows.c.outcome.type), flows.c.outcome),
+        state=case(
+            (_open_now > 0, RUNNING),
+            else_=func.coalesce(bindparam("end", type_=flows.c.outcome.type), flows.c.outcome, SUCCEEDED),
+        ),
+        ended_at=case((_open_now > 0, null()), else_=bindparam("at", type_=Timestamp())),
+    )
+)
+_COUNT_SCOPE = (
+    update(scopes)
+    .where(scopes.c.id == bindparam("scope"))
+    .values(open=scopes.c.open + bindparam("delta"))
+    .returning(scopes.c.id, scopes.c.parent, scopes.c.open, scopes.c.waiting)
+)
+_INSERT_FLOW, _INSERT_SCOPE = insert(flows), insert(scopes)
+
+
+def insert_flow(db: Connection, flow: str, first: Signal, opened: int, end: str | None) -> None:
+    """Write down a flow that begins with `first` and has `opened` reactions to wait for."""
+    event = first.recorded
+    values = {
+        "id": flow,
+        "kind": first.starts or first.type,
+        "subject": event.subject,
+        "label": event.label,
+        "stream": event.stream,
+        "state": RUNNING if opened else end or SUCCEEDED,
+        "outcome": end,
+        "open": opened,
+        "started_at": event.time,
+        "ended_at": None if opened else event.time,
+    }
+    db.execute(_INSERT_FLOW, values)
+
+
+def count_flow(db: Connection, flow: str, delta: int, end: str | None, now: datetime) -> None:
+    """Change how many reactions of a flow are open; at zero it ends, in the state of the last ending
+    signal.
+    """
+    db.execute(_COUNT_FLOW, {"flow": flow, "delta": delta, "end": end, "at": now})
+
+
+def insert_scope(db: Connection, values: dict[str, Any]) -> None:
+    """Write down a scope."""
+    db.execute(_INSERT_SCOPE, values)
+
+
+def count_scope(db: Connection, scope: str, delta: int) -> Row[Any]:
+    """Change how many reactions and scopes are open in a scope; returns its id, parent, open and waiting."""
+    return db.execute(_COUNT_SCOPE, {"scope": scope, "delta": delta}).one()
+
+
+def still_waiting(db: Connection, scope: str, waiting: dict[str, str]) -> None:
+    """Write down which listeners a scope still waits for, and until when (ISO instants)."""
+    soonest = min(map(datetime.fromisoformat, waiting.values()), default=None)
+    db.execute(update(scopes).where(scopes.c.id == scope).values(waiting=waiting, deadline_at=soonest))
+
+
+def overdue_scopes(db: Connection, now: datetime, limit: int) -> list[str]:
+    """Scopes in which a listener has waited for as long as it wanted to."""
+    return list(db.execute(select(scopes.c.id).where(scopes.c.deadline_at <= now).limit(limit)).scalars())
+
+
+def lock_scope(db: Connection, scope: str) -> Row[Any]:
+    """A scope's row, locked."""
+    return db.execute(select(scopes).where(scopes.c.id == scope).with_for_update()).one()

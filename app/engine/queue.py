@@ -1,0 +1,127 @@
+"""The way to Celery: messages that carry a reaction's id, and a hand-off that may fail without harm."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import structlog
+from celery import Celery
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.engine import faults
+from config.celery import make_celery
+from config.settings import get_settings
+
+INNER, OUTER = "inner", "outer"
+#: A commit hands over at most so many messages itself, for at most so long; the sweep sends the rest.
+HANDOFF_MESSAGES = 100
+HANDOFF_SECONDS = 0.25
+#: After a refusal the broker is left alone for so long, so that a request never waits for it twice.
+BREAK_SECONDS = 2.0
+SENTINEL = "antiphon:sentinel"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery of a reaction: all that a worker needs is the id; the rest is for Flower's eyes."""
+
+    reaction: str
+    action: str
+    outer: bool
+    flow: str
+    parent: str | None
+    label: str
+
+
+class _Breaker:
+    """Remembers that the broker did not answer."""
+
+    def __init__(self) -> None:
+        self._closed_until = 0.0
+
+    def allows(self) -> bool:
+        """Whether it is worth a try."""
+        return time.monotonic() >= self._closed_until
+
+    def trip(self) -> None:
+        """Leave the broker alone for a while."""
+        self._closed_until = time.monotonic() + BREAK_SECONDS
+
+
+_breaker = _Breaker()
+
+
+@lru_cache(maxsize=1)
+def get_celery() -> Celery:
+    """This process's Celery application."""
+    return make_celery(get_settings())
+
+
+def hand_off(_sender: object, messages: Sequence[Message]) -> None:
+    """Send what was just committed. What is not sent here is sent by the sweep, a few seconds later."""
+    if messages:
+        send(messages[:HANDOFF_MESSAGES], give_up=time.monotonic() + HANDOFF_SECONDS)
+
+
+def send(messages: Iterable[Message], *, give_up: float) -> int:
+    """Push messages until `give_up` (by the monotonic clock); returns how many were pushed.
+
+    A broker that refuses is logged and left alone for a moment: the rows stay, nothing is lost.
+    """
+    if not _breaker.allows():
+        return 0
+    sent = 0
+    app = get_celery()
+    try:
+        with app.producer_or_acquire() as producer:
+            for message in messages:
+                faults.point("handoff.before_send")
+                app.send_task(
+                    message.action,
+                    (message.reaction,),
+                    task_id=message.reaction,
+                    root_id=message.flow,
+                    parent_id=message.parent,
+                    argsrepr=message.label,
+                    kwargsrepr="",
+                    queue=OUTER if message.outer else INNER,
+                    producer=producer,
+                    retry=False,
+                )
+                sent += 1
+                faults.point("handoff.after_send")
+                if time.monotonic() > give_up:
+                    break
+    except Exception as error:  # any broker trouble: kombu, redis and sockets raise unrelated classes
+        _breaker.trip()
+        log.warning("broker refused messages", sent=sent, error=repr(error))
+    return sent
+
+
+def broker_identity() -> str | None:
+    """What tells this Redis and its content from another: its run id, and a key of ours that a flush removes.
+
+    None when it does not answer.
+    """
+    if not _breaker.allows():
+        return None
+    try:
+        client = _redis()
+        run_id = str(client.info("server")["run_id"])
+        if client.set(SENTINEL, run_id, nx=True):
+            return f"{run_id}:new:{time.time_ns()}"
+        return f"{run_id}:{client.get(SENTINEL)!r}"
+    except RedisError as error:
+        _breaker.trip()
+        log.warning("broker did not answer", error=repr(error))
+        return None
+
+
+@lru_cache(maxsize=1)
+def _redis() -> Redis:
+    url = get_settings().broker_url.replace("redis+socket://", "unix://")
+    return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)

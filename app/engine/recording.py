@@ -1,0 +1,253 @@
+"""The one transaction per result: events, what models fold from them, a reaction per listener, and the
+counts.
+
+When it has committed, `recorded` fires and its handler hands the new reactions to Celery.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from blinker import Signal as BlinkerSignal
+from sqlalchemy import Connection
+
+from app.engine import clock, faults, flows, log, queue, reactions
+from app.engine.database import writing
+from app.engine.folds import apply_folds
+from app.engine.listeners import LISTENERS, Listener
+from app.engine.queue import Message
+from app.engine.reactions import Loaded
+from app.engine.signal import Event, Signal, mark_recorded
+
+#: Fires after each commit that made reactions, with `messages`: the list of them to hand over.
+recorded = BlinkerSignal("recorded")
+recorded.connect(queue.hand_off, weak=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where new events come from: a person's request, or a reaction's result."""
+
+    actor: str = "system"
+    #: What is being committed, for the fault points: "command", "result" or "failure".
+    stage: str = "command"
+    #: The event that led here.
+    event: Event | None = None
+    reaction: str | None = None
+    scope: str | None = None
+    follower: bool = False
+
+
+class Recording:
+    """An open transaction in which signals become events. Get one from `recording`."""
+
+    def __init__(self, db: Connection, origin: Origin) -> None:
+        self.db = db
+        #: The instant at which everything in this transaction happens.
+        self.now: datetime = clock.now()
+        self.origin = origin
+        self._counters: dict[str, int] = {}
+        self._grown: set[str] = set()
+        self._reactions: list[dict[str, Any]] = []
+        self._first: dict[str, Signal] = {}
+        self._opened: defaultdict[str, int] = defaultdict(int)
+        self._ends: dict[str, str] = {}
+        self._in_scopes: defaultdict[str, int] = defaultdict(int)
+        self._new_scopes: list[str] = []
+        self._ancestry: Counter[tuple[str, str]] | None = None
+        #: The messages of the reactions that were made, once the transaction is complete.
+        self.messages: list[Message] = []
+
+    def lock(self, *streams: str) -> None:
+        """Lock streams before anything is read to decide; a new stream is made.
+
+        Name all of them in one call: they are locked in id order, so that no two transactions wait for each
+        other. One that comes too late for its place in that order is locked only if nobody holds it (else
+        OperationalError).
+        """
+        for stream in sorted(set(streams) - set(self._counters)):
+            in_order = not self._counters or stream > max(self._counters)
+            self._counters[stream] = log.lock_stream(self.db, stream, wait=in_order)
+
+    def open_reaction(self, reaction: str) -> Loaded | None:
+        """Lock the stream of a reaction, read it, and let what is recorded from here on be its result.
+
+        None when there is no such reaction.
+        """
+        locked = log.lock_stream_of(self.db, reaction)
+        loaded = reactions.load(self.db, reaction) if locked else None
+        if locked is None or loaded is None:
+            return None
+        self._counters[locked[0]] = locked[1]
+        self.origin = Origin(
+            actor=f"action:{loaded.action}",
+            stage=self.origin.stage,
+            event=loaded.event,
+            reaction=loaded.id,
+            scope=loaded.scope,
+            follower=loaded.follower,
+        )
+        return loaded
+
+    def record(self, signal: Signal) -> Event:
+        """Append a signal to its stream, fold it, and make a reaction for every listener that it matches."""
+        event = self._append(signal)
+        mark_recorded(signal, event)
+        if signal.ends and not event.follower:
+            self._ends[event.flow] = signal.ends
+        apply_folds(self.db, signal)
+        matching = LISTENERS.matching(event.type, event.data)
+        if matching:
+            self._react(event, matching)
+        return event
+
+    def _append(self, signal: Signal) -> Event:
+        origin, led_here = self.origin, self.origin.event
+        stream = signal.stream or (led_here.stream if led_here else f"/{signal.type.split('.')[0]}")
+        self.lock(stream)
+        self._counters[stream] += 1
+        self._grown.add(stream)
+        event_id = clock.new_id()
+        flow, cause = signal.elsewhere or ((led_here.flow, led_here.id) if led_here else (event_id, None))
+        values: dict[str, Any] = {
+            "id": event_id,
+            "type": signal.type,
+            "stream": stream,
+            "sequence": self._counters[stream],
+            "time": self.now,
+            "subject": signal.subject or (led_here.subject if led_here else stream),
+            "label": signal.label or (led_here.label if led_here else stream),
+            "flow": flow,
+            "cause": cause,
+            "actor": origin.actor,
+            "follower": origin.follower,
+            "depth": led_here.depth + 1 if led_here else 0,
+            "data": signal.model_dump(mode="json"),
+        }
+        bookkeeping = {"recorded_by": origin.reaction, "revision": LISTENERS.revision}
+        serial, position = log.append(self.db, values | bookkeeping)
+        event = Event(serial=serial, position=position, **values)
+        if led_here is None and signal.elsewhere is None:
+            self._first[flow] = signal
+            self.origin = replace(origin, event=event)
+        return event
+
+    def _react(self, event: Event, matching: list[Listener]) -> None:
+        waiting = [x for x in matching if x.within is not None and not event.follower]
+        direct = [x for x in matching if x not in waiting]
+        here = self.origin.event
+        scope = self.origin.scope if here and event.flow == here.flow else None
+        inside = event.id if waiting else scope
+        counted = sum([self._make(listener, event, inside) for listener in direct])
+        if not waiting:
+            return
+        if not counted:
+            for listener in waiting:
+                self._make(listener, event, scope)
+            return
+        deadlines = {x.name: (event.time + timedelta(seconds=x.within or 0)).isoformat() for x in waiting}
+        values = {"id": event.id, "parent": scope, "flow": event.flow, "open": 0, "waiting": deadlines}
+        soonest = min(map(datetime.fromisoformat, deadlines.values()))
+        flows.insert_scope(self.db, values | {"deadline_at": soonest})
+        self._new_scopes.append(event.id)
+
+    def _make(self, listener: Listener, event: Event, scope: str | None) -> bool:
+        """Make one reaction; returns whether anything waits for it."""
+        parent = self.origin.reaction
+        row = reactions.row_for(listener, event, scope=scope, parent=parent, now=self.now)
+        self._reactions.append(row)
+        if event.depth >= reactions.MOST_REPEATS and (why := self._goes_round(listener, event)):
+            reactions.skip(row, why, self.now)
+            return False
+        if row["follower"]:
+            row["scope"] = None
+            return False
+        self._opened[event.flow] += 1
+        self._count(scope, 1)
+        return True
+
+    def _count(self, scope: str | None, delta: int) -> None:
+        if scope is not None:
+            self._in_scopes[scope] += delta
+
+    def _goes_round(self, listener: Listener, event: Event) -> str | None:
+        if event.depth > reactions.DEEPEST:
+            return (
+                f"{event.depth} reactions in a row led here; a line of causes may be {reactions.DEEPEST} long"
+            )
+        if self._ancestry is None:
+            origin = self.origin.reaction
+            self._ancestry = reactions.repeats(self.db, origin) if origin else Counter()
+        if self._ancestry[listener.name, event.stream] < reactions.MOST_REPEATS:
+            return None
+        return (
+            f"{listener.name} has answered {reactions.MOST_REPEATS} times along this line of causes already"
+        )
+
+    def end_reaction(self, reaction: Loaded) -> None:
+        """Count a reaction that is open no more."""
+        if not reaction.follower:
+            self._opened[reaction.flow] -= 1
+            self._count(reaction.scope, -1)
+
+    def fire(self, scope: str, parent: str | None, names: list[str]) -> list[str]:
+        """Make the reactions of listeners that waited for a scope; returns those that this process does not
+        know.
+        """
+        event = log.require_event(self.db, scope)
+        known = [listener for name in names if (listener := LISTENERS.get(name))]
+        for listener in known:
+            self._make(listener, event, parent)
+        return [name for name in names if LISTENERS.get(name) is None]
+
+    def complete(self) -> None:
+        """Write what is written last: settled scopes, reactions, and the counters, in a fixed order."""
+        for scope in reversed(self._new_scopes):
+            self._settle(scope)
+        while self._in_scopes:
+            self._settle(next(iter(self._in_scopes)))
+        self.messages = reactions.insert_many(self.db, self._reactions, self.now)
+        for stream in sorted(self._grown):
+            log.save_counter(self.db, stream, self._counters[stream])
+        for flow in sorted({*self._first, *self._ends, *self._opened}):
+            opened, end = self._opened[flow], self._ends.get(flow)
+            if flow in self._first:
+                flows.insert_flow(self.db, flow, self._first[flow], opened, end)
+            elif opened or end:
+                flows.count_flow(self.db, flow, opened, end, self.now)
+
+    def _settle(self, scope: str) -> None:
+        """Write a scope's count. Children come before their parents, or a parent would seem settled too
+        early.
+        """
+        delta = self._in_scopes.pop(scope, 0)
+        if not delta:
+            return
+        row = flows.count_scope(self.db, scope, delta)
+        before = row.open - delta
+        if before <= 0 < row.open:
+            self._count(row.parent, 1)
+        elif row.open <= 0 < before:
+            self._count(row.parent, -1)
+            if row.waiting:
+                unknown = self.fire(scope, row.parent, list(row.waiting))
+                flows.still_waiting(self.db, scope, dict.fromkeys(unknown, self.now.isoformat()))
+
+
+@contextmanager
+def recording(actor: str = "system", *, stage: str = "command") -> Iterator[Recording]:
+    """A transaction in which signals become events; when it has committed, their reactions go to Celery.
+
+    Nothing of it happens when the block raises.
+    """
+    with writing() as db:
+        work = Recording(db, Origin(actor, stage))
+        yield work
+        work.complete()
+        faults.point(f"{stage}.before_commit")
+    faults.point(f"{stage}.after_commit")
+    if work.messages:
+        recorded.send(None, messages=work.messages)

@@ -1,0 +1,239 @@
+"""Working a reaction off: what a worker does with the id that a message carries."""
+
+import os
+import socket
+import traceback
+from typing import Any
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.engine import faults, reactions
+from app.engine.actions import Action, Attempt, LostLease, attempting
+from app.engine.database import writing
+from app.engine.leases import HEARTBEAT, lease
+from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Loaded
+from app.engine.recording import Recording, recording
+from app.engine.signal import Failure, ReactionDeadLettered, Signal, UnknownSignal, revive
+from app.errors import PlatformError, RetryableError
+
+log = structlog.get_logger()
+
+#: What a body may raise when the database went away: nothing was decided, so nothing counts; the sweep tries
+#: again.
+DatabaseTrouble = (OperationalError, InterfaceError)
+#: What became of a delivery, besides the states of a reaction.
+NOT_THERE, LOST, LEFT = "not there", "lost", "left"
+_COUNT_FIRST = "count first"
+
+
+def run(action: Action, reaction: str, *, redelivered: bool = False) -> str:
+    """Work off a reaction, as far as it is there to be worked off; returns what became of it, for the log.
+
+    Harmless at any time and in any number of places at once: whatever is done, running elsewhere or not due
+    is left.
+    """
+    faults.point("delivery.received")
+    delivery = _Delivery(action, reaction)
+    try:
+        outcome = delivery.run(redelivered=redelivered)
+    except DatabaseTrouble as error:
+        log.warning("reaction was left to the sweep", reaction=reaction, action=action.name, error=str(error))
+        outcome = LEFT
+    except UnknownSignal as error:
+        log.warning("reaction was put back", reaction=reaction, action=action.name, error=str(error))
+        outcome = LEFT
+    faults.point("delivery.before_ack")
+    return outcome
+
+
+class _Delivery:
+    """One delivery of a reaction to this worker."""
+
+    def __init__(self, action: Action, reaction: str) -> None:
+        self.action, self.reaction = action, reaction
+        #: The claim, once the attempt was counted in a commit of its own.
+        self.claimed: Loaded | None = None
+
+    def run(self, *, redelivered: bool) -> str:
+        try:
+            if self.action.outer:
+                return self._work() if self._claim() else NOT_THERE
+            outcome = _COUNT_FIRST if redelivered else self._decide()
+            if outcome == _COUNT_FIRST:
+                outcome = self._decide() if self._claim() else NOT_THERE
+            return outcome
+        except LostLease:
+            return LOST
+        except (*DatabaseTrouble, UnknownSignal):
+            raise
+        except Exception as error:  # the engine's edge: whatever a body raises is recorded
+            return self._fail(error)
+
+    def _claim(self) -> bool:
+        """Count the attempt before the work, in a commit of its own, so that a killer of workers is counted
+        too.
+        """
+        with writing() as db:
+            name = f"{socket.gethostname()}:{os.getpid()}"
+            self.claimed = reactions.claim(db, self.reaction, worker=name, lease=lease())
+            if self.claimed is not None:
+                revive(self.claimed.event)  # a type that this process does not know is put back uncounted
+            faults.point("claim.before_commit")
+        faults.point("claim.after_commit")
+        return self.claimed is not None
+
+    def _is_ours(self, loaded: Loaded | None) -> bool:
+        if loaded is None:
+            return False
+        if self.claimed is None:
+            return bool(loaded.state == READY)
+        return bool(loaded.state == RUNNING and loaded.fence == self.claimed.fence)
+
+    def _attempt(self, loaded: Loaded, **more: Any) -> Attempt:
+        return Attempt(loaded.id, max(1, loaded.attempt), loaded.flow, f"action:{loaded.action}", **more)
+
+    def _decide(self) -> str:
+        """An inner action: body, facts and counts are one transaction, under the stream's lock."""
+        with recording(stage="result") as work:
+            loaded = work.open_reaction(self.reaction)
+            if loaded is None or not self._is_ours(loaded):
+                return NOT_THERE
+            if self.claimed is None and (loaded.sends or loaded.attempt):
+                return _COUNT_FIRST
+            with attempting(self._attempt(loaded, connection=work.db)):
+                facts = self.action.body(revive(loaded.event))
+            self._conclude(work, loaded, facts)
+        return DONE
+
+    def _work(self) -> str:
+        """An outer action: the effect first, holding nothing but a lease; then one transaction for its
+        facts.
+        """
+        claimed = self.claimed
+        assert claimed is not None  # noqa: S101 - narrows the type: _claim went before
+        attempt = self._attempt(claimed)
+        with attempting(attempt), HEARTBEAT.keeping(attempt, claimed.fence):
+            facts = self.action.body(revive(claimed.event))
+        faults.point("outer.after_effect")
+        with recording(stage="result") as work:
+            loaded = work.open_reaction(self.reaction)
+            if loaded is None or not self._is_ours(loaded):
+                raise LostLease
+            if callable(facts):
+                with attempting(self._attempt(loaded, connection=work.db)):
+                    facts = facts()
+            self._conclude(work, loaded, facts)
+        return DONE
+
+    def _conclude(self, work: Recording, loaded: Loaded, facts: Any) -> None:
+        signals = [facts] if isinstance(facts, Signal) else list(facts or ())
+        for signal in signals:
+            if type(signal) not in self.action.emits:
+                raise TypeError(
+                    f"{self.action.name} returned {signal!r}, which its annotation does not declare"
+                )
+            work.record(signal)
+        _finish(work, loaded, DONE, "succeeded" if signals else "ignored")
+
+    def _fail(self, error: Exception) -> str:
+        """Put the reaction off, or record what went wrong; if even that fails, bury it."""
+        try:
+            with recording(stage="failure") as work:
+                loaded = work.open_reaction(self.reaction)
+                if loaded is None or not self._is_ours(loaded):
+                    return LOST
+                return self._answer_failure(work, loaded, error)
+        except (LostLease, *DatabaseTrouble):
+            raise
+        except Exception as second:  # recording the failure failed: a bug, which must not hide the reaction
+            log.exception("failure could not be recorded", reaction=self.reaction, action=self.action.name)
+            return self._bury_alone(second)
+
+    def _answer_failure(self, work: Recording, loaded: Loaded, error: Exception) -> str:
+        failure = describe(error, self.action, attempt=max(1, loaded.attempt))
+        fields = {"reaction": self.reaction, "action": self.action.name, "code": failure.code}
+        if failure.retryable and failure.attempt < self.action.attempts:
+            due = work.now + self.action.backoff(failure.attempt)
+            log.info("attempt failed", attempt=failure.attempt, next_at=due.isoformat(), **fields)
+            _finish(work, loaded, WAITING, None, failure=failure, error=error, due_at=due)
+            return WAITING
+        if isinstance(error, PlatformError) and self.action.fails_with is not None:
+            log.warning("action failed", message=failure.message, **fields)
+            work.record(self.action.fails_with.from_failure(revive(loaded.event), failure))
+            _finish(work, loaded, DONE, "failed", failure=failure)
+            return DONE
+        bury(work, loaded, failure, error)
+        return DEAD
+
+    def _bury_alone(self, error: Exception) -> str:
+        with recording(stage="failure") as work:
+            loaded = work.open_reaction(self.reaction)
+            if loaded is None or not self._is_ours(loaded):
+                return LOST
+            bury(work, loaded, describe(error, self.action, attempt=max(1, loaded.attempt)), error)
+        return DEAD
+
+
+def bury(work: Recording, loaded: Loaded, failure: Failure, error: Exception | None = None) -> None:
+    """Give a reaction up as dead: kept and shown, and told by an event."""
+    log.error(
+        "reaction was buried", reaction=loaded.id, action=loaded.action, code=failure.code, error=repr(error)
+    )
+    work.record(
+        ReactionDeadLettered(
+            reaction=loaded.id,
+            listener=loaded.listener,
+            action=loaded.action,
+            of_event=loaded.event.id,
+            of_stream=loaded.stream,
+            of_label=loaded.label,
+            follower=loaded.follower,
+            failure=failure.model_copy(update={"retryable": False}),
+        )
+    )
+    _finish(work, loaded, DEAD, "dead", failure=failure, error=error)
+
+
+def describe(error: Exception, action: Action, *, attempt: int) -> Failure:
+    """The failure object of what an action's body raised."""
+    shared: dict[str, Any] = {"stage": action.stage, "attempt": attempt, "max_attempts": action.attempts}
+    if isinstance(error, PlatformError):
+        return Failure(
+            code=error.code,
+            message=error.message,
+            hint=error.hint,
+            retryable=isinstance(error, RetryableError),
+            evidence=dict(error.evidence),
+            **shared,
+        )
+    if isinstance(error, SoftTimeLimitExceeded):
+        message = f"{action.name} did not end within {action.time_limit:g} s"
+        return Failure(code="stage_timeout", message=message, retryable=True, **shared)
+    return Failure(
+        code="internal",
+        message=f"{action.name} raised {type(error).__name__}: {error}",
+        hint="This is a bug in the action: mend it, then try the reaction again.",
+        retryable=True,
+        **shared,
+    )
+
+
+def _finish(
+    work: Recording,
+    loaded: Loaded,
+    state: str,
+    outcome: str | None,
+    *,
+    failure: Failure | None = None,
+    error: Exception | None = None,
+    due_at: Any = None,
+) -> None:
+    shown = failure.model_dump(mode="json") if failure else None
+    if shown is not None and error is not None:
+        shown["traceback"] = traceback.format_exception(error)[-8:]
+    if not reactions.finish(work.db, loaded, state=state, outcome=outcome, failure=shown, due_at=due_at):
+        raise LostLease
+    if due_at is None:
+        work.end_reaction(loaded)

@@ -1,0 +1,146 @@
+"""The engine's own tables: streams and the log, reactions, and the counts by which flows and scopes end."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from app.engine.database import Json, Timestamp, metadata
+
+#: A 64-bit key that SQLite draws by itself (it does so for INTEGER only).
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+#: One row per stream; its lock is what makes everything inside a stream happen one after the other.
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("counter", BigInteger, nullable=False),
+)
+
+#: The log. Rows are inserted and get their position; nothing else ever changes or removes them.
+events = Table(
+    "events",
+    metadata,
+    Column("serial", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("position", BigInteger, nullable=True, unique=True),
+    Column("type", String(100), nullable=False),
+    Column("stream", String(200), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("time", Timestamp(), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("flow", String(36), nullable=False, index=True),
+    Column("cause", String(36), nullable=True),
+    Column("actor", String(200), nullable=False),
+    Column("follower", Boolean, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("recorded_by", String(36), nullable=True),  # the reaction whose result it is
+    Column("revision", String(16), nullable=False),  # of the listeners it was matched under
+    Column("data", Json(), nullable=False),
+    UniqueConstraint("stream", "sequence"),
+    Index("ix_events_type", "type", "serial"),
+    Index("ix_events_subject", "subject", "serial"),
+    Index(
+        "ix_events_unsealed",
+        "serial",
+        postgresql_where=text("position IS NULL"),
+        sqlite_where=text("position IS NULL"),
+    ),
+)
+
+#: One listener's answer to one event. `wake_at` is when the sweep must look at it next; None when nothing is
+#: left to do.
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("event", String(36), nullable=False),
+    Column("listener", String(200), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("action", String(100), nullable=False),
+    Column("outer", Boolean, nullable=False),
+    Column("flow", String(36), nullable=False, index=True),
+    Column("scope", String(36), nullable=True),
+    Column("stream", String(200), nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("parent", String(36), nullable=True),  # the reaction that recorded the event
+    Column("follower", Boolean, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("outcome", String(20), nullable=True),
+    Column("attempt", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("sends", Integer, nullable=False),
+    Column("wake_at", Timestamp(), nullable=True),
+    Column("due_at", Timestamp(), nullable=True),
+    Column("failure", Json(), nullable=True),
+    Column("worker", String(100), nullable=True),
+    Column("created_at", Timestamp(), nullable=False),
+    Column("started_at", Timestamp(), nullable=True),
+    Column("ended_at", Timestamp(), nullable=True),
+    UniqueConstraint("event", "listener", "generation"),
+    Index(
+        "ix_reactions_open",
+        "wake_at",
+        postgresql_where=text("wake_at IS NOT NULL"),
+        sqlite_where=text("wake_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_reactions_dead",
+        "id",
+        postgresql_where=text("state = 'dead'"),
+        sqlite_where=text("state = 'dead'"),
+    ),
+)
+
+#: All that one first event caused; `open` counts its unfinished reactions, followers not counted.
+flows = Table(
+    "flows",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(100), nullable=False, index=True),
+    Column("subject", String(200), nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("stream", String(200), nullable=False, index=True),
+    Column("state", String(10), nullable=False),
+    Column("outcome", String(10), nullable=True),
+    Column("open", Integer, nullable=False),
+    Column("started_at", Timestamp(), nullable=False),
+    Column("ended_at", Timestamp(), nullable=True),
+)
+
+#: A part of a flow that listeners wait for to settle; its id is that of the event it began with.
+scopes = Table(
+    "scopes",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("parent", String(36), nullable=True),
+    Column("flow", String(36), nullable=False),
+    Column("open", Integer, nullable=False),
+    Column("waiting", Json(), nullable=False),  # listener -> deadline, for those that have not fired
+    Column("deadline_at", Timestamp(), nullable=True),
+    Index(
+        "ix_scopes_deadline",
+        "deadline_at",
+        postgresql_where=text("deadline_at IS NOT NULL"),
+        sqlite_where=text("deadline_at IS NOT NULL"),
+    ),
+)
+
+#: The engine's notes to itself, such as the identity of the broker it last saw.
+engine_state = Table(
+    "engine_state",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("value", Text, nullable=False),
+)
