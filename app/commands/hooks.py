@@ -1,0 +1,32 @@
+"""Making and deleting deploy hooks."""
+
+import secrets
+
+from app.commands.names import checked_name
+from app.commands.sites import locked_site
+from app.engine import Recording, new_id
+from app.models import credentials, hooks
+from app.models.hooks import DeployHook
+from app.signals.hooks import DeployHookCreated, DeployHookDeleted
+
+
+def create_deploy_hook(log: Recording, slug: str, name: str) -> tuple[DeployHook, str]:
+    """Make a deploy hook; returns it and the secret of its address, which is shown once.
+
+    InvalidInput `name_invalid`, NotFound `site_not_found`.
+    """
+    name = checked_name(name, "a deploy hook")
+    site = locked_site(log, slug)
+    hook_id = new_id()
+    secret = secrets.token_urlsafe(32)
+    log.record(DeployHookCreated(site_id=site.id, site=slug, hook_id=hook_id, name=name))
+    credentials.store(log.db, credentials.DEPLOY_HOOK, hook_id, secret)
+    return hooks.require(log.db, site.id, hook_id), secret
+
+
+def delete_deploy_hook(log: Recording, slug: str, hook_id: str) -> None:
+    """Delete a deploy hook of a site. NotFound `site_not_found`, `deploy_hook_not_found`."""
+    site = locked_site(log, slug)
+    hook = hooks.require(log.db, site.id, hook_id)
+    credentials.forget(log.db, credentials.DEPLOY_HOOK, hook.id)
+    log.record(DeployHookDeleted(site_id=site.id, site=slug, hook_id=hook.id))

@@ -1,0 +1,27 @@
+"""Noting that a block of storage is lost, once, and that it is there again."""
+
+from app.engine import Recording
+from app.models import integrity
+from app.signals.storage import IntegrityFailed, IntegrityRestored
+
+
+def report_integrity_failure(log: Recording, problem: IntegrityFailed) -> bool:
+    """Record that a block is gone or not what its name says: a thousand readers of it make one fact.
+
+    Returns whether it was news.
+    """
+    log.lock(problem.stream)
+    if integrity.is_broken(log.db, problem.digest):
+        return False
+    log.record(problem)
+    return True
+
+
+def report_integrity_restored(log: Recording, digest: str) -> bool:
+    """Record that a block known to be lost was read in good health; returns whether it was news."""
+    restored = IntegrityRestored(digest=digest)
+    log.lock(restored.stream)
+    if not integrity.is_broken(log.db, digest):
+        return False
+    log.record(restored)
+    return True

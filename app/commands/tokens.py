@@ -1,0 +1,51 @@
+"""Making and revoking the tokens by which people and machines prove who they are."""
+
+import secrets
+from collections.abc import Collection
+from typing import cast, get_args
+
+from app.commands.names import checked_name
+from app.commands.sites import locked_site
+from app.engine import Recording, new_id
+from app.errors import InvalidInput
+from app.models import credentials, tokens
+from app.models.tokens import Token
+from app.signals.tokens import Scope, TokenCreated, TokenRevoked
+
+SCOPES: tuple[str, ...] = get_args(Scope)
+
+
+def create_token(
+    log: Recording, name: str, scopes: Collection[str], site: str | None = None
+) -> tuple[Token, str]:
+    """Make a token, bound to a site if its slug is given; returns it and its secret, which is shown once.
+
+    InvalidInput `name_invalid`, `scopes_invalid`; NotFound `site_not_found`.
+    """
+    name = checked_name(name, "a token")
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise InvalidInput(
+            "scopes_invalid", "A token needs scopes that exist.", f"Choose from {', '.join(SCOPES)}."
+        )
+    bound = locked_site(log, site) if site is not None else None
+    token_id = new_id()
+    secret = f"ap_{secrets.token_urlsafe(32)}"
+    created = TokenCreated(
+        token_id=token_id,
+        name=name,
+        scopes=cast("tuple[Scope, ...]", tuple(scope for scope in SCOPES if scope in scopes)),
+        site_id=bound.id if bound else None,
+        site=bound.slug if bound else None,
+    )
+    log.record(created)
+    credentials.store(log.db, credentials.TOKEN, token_id, secret)
+    return tokens.require(log.db, token_id), secret
+
+
+def revoke_token(log: Recording, token_id: str) -> None:
+    """Make a token good for nothing. Twice is harmless. NotFound `token_not_found`."""
+    log.lock(tokens.require(log.db, token_id).stream)
+    token = tokens.require(log.db, token_id)
+    credentials.forget(log.db, credentials.TOKEN, token_id)
+    if token.revoked_at is None:
+        log.record(TokenRevoked(token_id=token_id, name=token.name, site_id=token.site_id, site=token.site))

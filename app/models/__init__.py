@@ -1,0 +1,13 @@
+"""What the platform knows: tables, the queries on them, and what each signal changes in them (the folds)."""
+
+from app.models import credentials as credentials
+from app.models import deploys as deploys
+from app.models import domains as domains
+from app.models import hooks as hooks
+from app.models import idempotency as idempotency
+from app.models import integrity as integrity
+from app.models import notifications as notifications
+from app.models import publishing as publishing
+from app.models import sites as sites
+from app.models import tokens as tokens
+from app.models import usage as usage

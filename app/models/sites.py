@@ -1,0 +1,142 @@
+"""Sites: what is served under which slug, and the two intent numbers that decide which wish wins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from app.engine import Timestamp, fold, folded, metadata
+from app.errors import NotFound
+from app.signals.deploys import DeployRequested
+from app.signals.rollback import RollbackRequested
+from app.signals.sites import SiteCreated, SiteDeleted, SiteUpdated
+
+sites = folded(
+    Table(
+        "sites",
+        metadata,
+        Column("id", String(36), primary_key=True),
+        Column("stream", String(200), nullable=False),
+        Column("slug", String(63), nullable=False),
+        Column("name", String(200), nullable=False),
+        Column("live_deploy_id", String(36), nullable=True),
+        Column("live_cid", String(100), nullable=True),
+        Column("intent", Integer, nullable=False),  # the highest number drawn by a deploy or a rollback
+        Column("published_intent", Integer, nullable=False),  # the highest number fulfilled
+        Column("created_at", Timestamp(), nullable=False),
+        Column("deleted", Boolean, nullable=False),
+        Index(
+            "uq_sites_slug",
+            "slug",
+            unique=True,
+            sqlite_where=text("NOT deleted"),
+            postgresql_where=text("NOT deleted"),
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One row of `sites`."""
+
+    id: str
+    stream: str
+    slug: str
+    name: str
+    live_deploy_id: str | None
+    live_cid: str | None
+    intent: int
+    published_intent: int
+    created_at: datetime
+    deleted: bool
+
+
+def get(db: Connection, site_id: str) -> Site | None:
+    """A site by its id, also one that was deleted."""
+    row = db.execute(select(sites).where(sites.c.id == site_id)).one_or_none()
+    return None if row is None else Site(*row)
+
+
+def by_slug(db: Connection, slug: str) -> Site | None:
+    """The site that has this slug now."""
+    row = db.execute(select(sites).where(sites.c.slug == slug, ~sites.c.deleted)).one_or_none()
+    return None if row is None else Site(*row)
+
+
+def require(db: Connection, slug: str) -> Site:
+    """The site that has this slug now. Raises NotFound `site_not_found`."""
+    site = by_slug(db, slug)
+    if site is None:
+        raise NotFound(
+            "site_not_found", f"There is no site called {slug[:80]}.", "See the list of sites, or create it."
+        )
+    return site
+
+
+def page(db: Connection, limit: int, after: str | None = None, only: str | None = None) -> list[Site]:
+    """Sites, newest first, behind the one with the id `after`; `only` the one that a token may see."""
+    query = select(sites).where(~sites.c.deleted).order_by(sites.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(sites.c.id < after)
+    if only is not None:
+        query = query.where(sites.c.id == only)
+    return [Site(*row) for row in db.execute(query)]
+
+
+_LIVE_ROOT = select(sites.c.live_cid)
+
+
+def live_root(db: Connection, slug: str) -> str | None:
+    """The CID that the site of this slug serves; None when there is no such site or nothing is live."""
+    return db.execute(_LIVE_ROOT.where(sites.c.slug == slug, ~sites.c.deleted)).scalar()
+
+
+@fold(SiteCreated)
+def create(db: Connection, event: SiteCreated) -> None:
+    """A site begins with nothing live and no intent drawn."""
+    db.execute(
+        insert(sites).values(
+            id=event.site_id,
+            stream=event.recorded.stream,
+            slug=event.site,
+            name=event.name,
+            intent=0,
+            published_intent=0,
+            created_at=event.recorded.time,
+            deleted=False,
+        )
+    )
+
+
+@fold(SiteUpdated)
+def change(db: Connection, event: SiteUpdated) -> None:
+    """Only the name changes so far; unknown fields are for later readers."""
+    if "name" in event.changed:
+        db.execute(update(sites).where(sites.c.id == event.site_id).values(name=event.changed["name"][1]))
+
+
+@fold(SiteDeleted)
+def delete(db: Connection, event: SiteDeleted) -> None:
+    """A deleted site serves nothing; its row stays because its deploys and events name it."""
+    gone = {"deleted": True, "live_deploy_id": None, "live_cid": None}
+    db.execute(update(sites).where(sites.c.id == event.site_id).values(gone))
+
+
+@fold(DeployRequested, RollbackRequested)
+def draw_intent(db: Connection, event: DeployRequested | RollbackRequested) -> None:
+    """A wish took the next number."""
+    drawn = event.number if isinstance(event, DeployRequested) else event.intent
+    db.execute(update(sites).where(sites.c.id == event.site_id, sites.c.intent < drawn).values(intent=drawn))

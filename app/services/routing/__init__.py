@@ -1,0 +1,16 @@
+"""Where sites are reached: a site is its slug as a label under the gateway's host. Nothing is asked."""
+
+from urllib.parse import urlsplit
+
+from config.settings import get_settings
+
+
+def hostname_for(slug: str) -> str:
+    """The host name of a site: `hello.localhost`."""
+    return f"{slug}.{urlsplit(get_settings().gateway_url).hostname}"
+
+
+def url_for(slug: str) -> str:
+    """The address of a site's first page: `http://hello.localhost:8080/`."""
+    gateway = urlsplit(get_settings().gateway_url)
+    return gateway._replace(netloc=f"{slug}.{gateway.netloc}", path=f"{gateway.path}/").geturl()

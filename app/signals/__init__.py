@@ -1,0 +1,1 @@
+"""The catalogue of what can happen: one file per subject, one frozen class per fact, no behaviour."""

@@ -1,0 +1,51 @@
+"""What Domains does: give a site its host name, and make its host names lead to what is live."""
+
+from app.engine import action, current, new_id
+from app.models import deploys, domains, sites
+from app.services.routing import hostname_for
+from app.signals.deploys import DeployPublished
+from app.signals.domains import DomainAdded, DomainSyncCompleted, DomainSyncFailed, DomainTargetUpdated
+from app.signals.rollback import DeployRolledBack
+from app.signals.sites import SiteCreated
+
+
+@action()
+def add_default_hostname(event: SiteCreated) -> DomainAdded | None:
+    """Give a new site its label under the gateway's host."""
+    site = sites.get(current().db, event.site_id)
+    if site is None or site.deleted:
+        return None
+    hostname = hostname_for(event.site)
+    return DomainAdded(
+        site_id=event.site_id,
+        site=event.site,
+        domain_id=new_id(),
+        hostname=hostname,
+        kind="subdomain",
+        mode="default",
+    )
+
+
+@action(fails_with=DomainSyncFailed)
+def sync_records(
+    event: DeployPublished | DeployRolledBack | DomainAdded,
+) -> list[DomainTargetUpdated | DomainSyncCompleted] | None:
+    """Make the site's host names lead to what is live; what is newer than the event has a sync of its own."""
+    db = current().db
+    site = sites.get(db, event.site_id)
+    live = site and site.live_deploy_id
+    about = live if isinstance(event, DomainAdded) else event.deploy_id
+    deploy = about and deploys.get(db, about)
+    if not live or not deploy:
+        return None
+    known = domains.of_site(db, event.site_id)
+    led_astray = [domain for domain in known if deploy.id == live and domain.deploy_id != live]
+    updated = [
+        DomainTargetUpdated.of(deploy, domain_id=x.id, hostname=x.hostname, cid=deploy.cid, mechanism="route")
+        for x in led_astray
+    ]
+    unchanged = [domain.hostname for domain in known if domain not in led_astray]
+    return [
+        *updated,
+        DomainSyncCompleted.of(deploy, updated=[x.hostname for x in led_astray], unchanged=unchanged),
+    ]

@@ -1,0 +1,36 @@
+"""What is cleared away once nobody needs it any more."""
+
+from app.engine import action, current, reading
+from app.models import deploys
+from app.services.spool import open_spool
+from app.signals.deploys import (
+    STAGES,
+    DeployCancelled,
+    DeployCompleted,
+    DeployFailed,
+    DeploySkipped,
+    DeploySuperseded,
+)
+from app.signals.sites import SiteDeleted
+
+
+@action(service="spool")
+def clear_spool(
+    event: DeployCompleted | DeployFailed | DeploySkipped | DeploySuperseded | DeployCancelled,
+) -> None:
+    """Remove the uploaded archive of a deploy that is over. Twice is harmless."""
+    with reading() as db:
+        deploy = deploys.get(db, event.deploy_id)
+    if deploy:
+        open_spool().remove(deploy.source["key"])
+
+
+@action()
+def cancel_deploys(event: SiteDeleted) -> list[DeployCancelled]:
+    """Cancel what is under way for a site that was deleted."""
+    return [
+        DeployCancelled.of(deploy, reason="site_deleted", at_stage=STAGES[deploy.status]).within(
+            deploy.last_flow, deploy.last_event
+        )
+        for deploy in deploys.underway_of_site(current().db, event.site_id)
+    ]
