@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 
@@ -14,12 +15,12 @@ def kept_secret(file: Path) -> str:
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+        with open(descriptor, "w") as out:
             out.write(secrets.token_urlsafe(48))
             out.flush()
-            os.fsync(out.fileno())
+            os.fsync(descriptor)
         with contextlib.suppress(FileExistsError):
             os.link(draft, file)
-        draft.unlink()
+        os.unlink(draft)
     return file.read_text().strip()

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     given_secret_key: str = Field(
         "",
         validation_alias="secret_key",
-        description="Signs sessions and encrypts secrets at rest. Made once and kept in <home>/secret-key.",
+        description="Signs sessions and encrypts secrets at rest. Made once and kept in the home folder.",
         repr=False,
     )
     host: str = Field("127.0.0.1", description="The address that every server listens on.")
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "http://localhost:<GATEWAY_PORT>"},
     )
     storage_backend: Literal["folder", "memory"] = Field(
-        "folder", description="Where blobs are kept: folder (<home>/blobs), or memory (one process, tests)."
+        "folder", description="Where blobs are kept: folder (in the home folder) or memory (of one process)."
     )
     notify_to: str = Field("operator@localhost", description="Who is told of deploys by default.")
     lease_seconds: Seconds = Field(
