@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 
@@ -82,8 +82,8 @@ class Process:
             self._pump.join(timeout=1)
 
     def _read(self, popen: subprocess.Popen[str]) -> None:
-        with self.log.open("a", errors="replace") as log:
-            for line in popen.stdout or ():
+        with popen.stdout or nullcontext(()) as lines, self.log.open("a", errors="replace") as log:
+            for line in lines:
                 log.write(line)
                 log.flush()
                 self._show(self.name, line.rstrip("\n"))

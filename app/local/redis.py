@@ -20,7 +20,7 @@ appendfsync everysec
 save ""
 maxmemory-policy noeviction
 logfile ""
-loglevel warning
+loglevel notice
 """
 
 

@@ -19,9 +19,14 @@ from config.settings import Settings
 
 RELEASE, REDIS = "release", "redis"
 UP_SECONDS = 90.0  # in which all must answer
+REDIS_SECONDS = 5.0
 DEATHS_ALLOWED = 3  # of one process, before it has answered
 LEFTOVER_SECONDS = 10.0
 LAST_LINES = 12
+
+
+class _Stopped(Exception):
+    """Somebody ended the start before it was up."""
 
 
 class LocalStart:
@@ -54,6 +59,8 @@ class LocalStart:
             self._bring_up(read_procfile(self._root / "Procfile"))
             while not self.stop.wait(0.2):
                 self._supervisor.look_after()
+        except _Stopped:
+            pass
         finally:
             self._screen.say("Stopping ...")
             self._supervisor.stop(self.hurry)
@@ -64,14 +71,15 @@ class LocalStart:
         self._start_redis()
         self._environment.update(self._settings.as_environment())
         if RELEASE in commands:
+            self._screen.say("Preparing the database ...")
             self._release(commands.pop(RELEASE))
         self._screen.say(f"Starting {', '.join(commands)} ...")
         for name, command in commands.items():
             self._supervisor.start(self._process(name, command))
         link = Link(self._environment, self._root, self._settings.public_url)
         self._wait_for(checks_for(commands, self._settings))
-        if not self.stop.is_set():
-            deploy_example(self._settings, self._environment, self._root, self.stop)
+        deploy_example(self._settings, self._environment, self._root, self.stop)
+        self._unless_stopped()
         self._screen.say(banner(self._settings, link.text()))
         self._screen.open()
 
@@ -89,7 +97,7 @@ class LocalStart:
             self._supervisor.start(self._process(REDIS, plan.command), plan.config)
         url = self._settings.broker_url
         try:
-            self._wait_for({REDIS: lambda: redis_answers(url)}, seconds=10)
+            self._wait_for({REDIS: lambda: redis_answers(url)}, seconds=REDIS_SECONDS)
         except Refused:
             if self._settings.redis_url:
                 raise Refused("Nothing answers at the address that REDIS_URL names.") from None
@@ -97,13 +105,16 @@ class LocalStart:
 
     def _release(self, command: str) -> None:
         process = self._process(RELEASE, command)
-        if self._supervisor.run_once(process, self.stop) and not self.stop.is_set():
+        code = self._supervisor.run_once(process, self.stop)
+        self._unless_stopped()
+        if code:
             raise Refused(self._last_words(process.log, "release failed"))
 
     def _wait_for(self, checks: dict[str, Callable[[], bool]], seconds: float = UP_SECONDS) -> None:
-        """Until every check holds or `stop`; Refused when a process keeps dying or time is up."""
+        """Until every check holds; Refused when a process keeps dying or time is up."""
         until = time.monotonic() + seconds
-        while checks and not self.stop.is_set():
+        while checks:
+            self._unless_stopped()
             self._supervisor.look_after()
             for name in [name for name, answers in checks.items() if answers()]:
                 del checks[name]
@@ -111,6 +122,10 @@ class LocalStart:
                 if self._supervisor.deaths(name) >= DEATHS_ALLOWED or time.monotonic() > until:
                     raise Refused(self._last_words(self._log(name), f"{name} does not come up"))
             self.stop.wait(0.05 if checks else 0)
+
+    def _unless_stopped(self) -> None:
+        if self.stop.is_set():
+            raise _Stopped
 
     def _last_words(self, log: Path, what: str) -> str:
         lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:] if log.exists() else []

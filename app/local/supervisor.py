@@ -29,16 +29,23 @@ class _Watched:
 class Supervisor:
     """The processes of one start, by name. For one thread: its loop calls `look_after`, its end `stop`."""
 
-    def __init__(self, environment: Mapping[str, str], cwd: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        cwd: Path,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._environment = environment
         self._cwd = cwd
         self._say = say
+        self._clock = clock
         self._watched: dict[str, _Watched] = {}
 
     def start(self, process: Process, stdin: str = "") -> None:
         """Start it and keep it running from now on."""
         process.start(self._environment, self._cwd, stdin)
-        self._watched[process.name] = _Watched(process, stdin, time.monotonic())
+        self._watched[process.name] = _Watched(process, stdin, self._clock())
 
     def run_once(self, process: Process, stop: threading.Event) -> int:
         """Run it to its end, or until `stop`; its exit code."""
@@ -57,7 +64,7 @@ class Supervisor:
 
     def look_after(self) -> None:
         """Notice who died and start again those whose pause is over."""
-        now = time.monotonic()
+        now = self._clock()
         for name, watched in self._watched.items():
             if watched.due_at is None and not watched.process.running:
                 self._mourn(name, watched, now)
@@ -86,8 +93,8 @@ class Supervisor:
         some = [self._watched[name].process for name in names if name in self._watched]
         for process in some:
             process.ask_to_stop()
-        until = time.monotonic() + seconds
-        while any(process.running for process in some) and time.monotonic() < until:
+        until = self._clock() + seconds
+        while any(process.running for process in some) and self._clock() < until:
             if hurry.wait(0.05):
                 break
         for process in some:
