@@ -81,7 +81,7 @@ class _ZipPart:
             _refuse(self._name, error)
         self._left -= len(piece)
         if size and not piece and self._left:
-            raise corrupt(f"{readable(self._name)} is {self._left:,} bytes shorter than it says")
+            raise corrupt(f"{readable(self._name)} is shorter than it says")
         return piece
 
     def close(self) -> None:
