@@ -10,9 +10,9 @@ from celery import Celery, Task
 from celery.beat import Scheduler
 
 from app.engine.actions import ACTIONS, Action
+from app.engine.queue import sweep_pause
 from app.engine.running import run
 from app.engine.sweep import sweep
-from config.settings import get_settings
 
 #: Between the moment a body is told that its time is over and the one at which its process is killed, in
 #: seconds.
@@ -58,7 +58,7 @@ class SweepScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
                 log.info("swept", **{name: count for name, count in vars(swept).items() if count})
         except Exception:  # the engine's edge: beat must outlive any trouble of the database
             log.exception("sweep failed")
-        return max(0.1, float(get_settings().sweep_seconds) - (time.monotonic() - began))
+        return max(0.1, sweep_pause() - (time.monotonic() - began))
 
     def setup_schedule(self) -> None:
         """There is no schedule: what is due stands in the database."""

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,14 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.engine import reactions
 from app.engine.actions import Attempt
 from app.engine.database import writing
-from config.settings import get_settings
+from app.engine.queue import lease
 
 log = structlog.get_logger()
-
-
-def lease() -> timedelta:
-    """How long a running reaction may go unheard of before another attempt takes it."""
-    return timedelta(seconds=get_settings().lease_seconds)
 
 
 class Heartbeat:

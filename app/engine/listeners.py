@@ -79,7 +79,11 @@ class Listeners:
         """The listeners that answer an event of this type with this data, in the order of their
         declaration.
         """
-        return [listener for listener in self._by_type.get(type_, ()) if listener.accepts(data)]
+        return [listener for listener in self.matching_type(type_) if listener.accepts(data)]
+
+    def matching_type(self, type_: str) -> tuple[Listener, ...]:
+        """The listeners that answer events of this type, whatever their condition."""
+        return self._by_type.get(type_, ())
 
     def get(self, name: str) -> Listener | None:
         """The listener of that name."""

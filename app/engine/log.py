@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import faults
@@ -164,6 +164,6 @@ def _all_events() -> Select[Any]:
     return select(*EVENT_COLUMNS)
 
 
-def event_of(row: Row[Any]) -> Event:
+def event_of(row: Any) -> Event:
     """An event from a row that has the log's columns in front."""
     return Event(*row[: len(EVENT_COLUMNS)])

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 
 import structlog
@@ -53,6 +54,16 @@ class _Breaker:
 
 
 _breaker = _Breaker()
+
+
+def lease() -> timedelta:
+    """How long a running reaction may go unheard of before another attempt takes it."""
+    return timedelta(seconds=get_settings().lease_seconds)
+
+
+def sweep_pause() -> float:
+    """Seconds from the start of one sweep to the start of the next."""
+    return float(get_settings().sweep_seconds)
 
 
 @lru_cache(maxsize=1)

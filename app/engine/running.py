@@ -12,7 +12,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from app.engine import faults, reactions
 from app.engine.actions import Action, Attempt, LostLease, attempting
 from app.engine.database import writing
-from app.engine.leases import HEARTBEAT, lease
+from app.engine.leases import HEARTBEAT
+from app.engine.queue import lease
 from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Loaded
 from app.engine.recording import Recording, recording
 from app.engine.signal import Failure, ReactionDeadLettered, Signal, UnknownSignal, revive

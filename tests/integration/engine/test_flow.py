@@ -50,7 +50,9 @@ def test_a_flow_runs_to_its_end_with_every_event_caused_by_one_of_the_flow(
     assert list(toys.effects.values()) == [1]
 
 
-def test_an_event_without_listeners_is_a_flow_that_has_ended(toys: ModuleType, drain: Callable[..., int]) -> None:
+def test_an_event_without_listeners_is_a_flow_that_has_ended(
+    toys: ModuleType, drain: Callable[..., int]
+) -> None:
     with recording() as work:
         flow = work.record(toys.Stamped(parcel="z")).flow
     assert drain() == 0
@@ -59,7 +61,9 @@ def test_an_event_without_listeners_is_a_flow_that_has_ended(toys: ModuleType, d
     assert tuple(row) == ("succeeded", 0, "toy.parcel.stamped")
 
 
-def test_a_condition_decides_which_events_a_listener_answers(toys: ModuleType, drain: Callable[..., int]) -> None:
+def test_a_condition_decides_which_events_a_listener_answers(
+    toys: ModuleType, drain: Callable[..., int]
+) -> None:
     flow = order(toys, "no-stamp")
     drain()
     assert "toy.parcel.stamped" not in types_of(flow)
@@ -74,7 +78,9 @@ def test_nothing_is_recorded_when_the_block_raises(toys: ModuleType, drain: Call
     except RuntimeError:
         pass
     with reading() as db:
-        assert [db.execute(select(table)).first() for table in (events, reactions, flows, streams)] == [None] * 4
+        assert [db.execute(select(table)).first() for table in (events, reactions, flows, streams)] == [
+            None
+        ] * 4
 
 
 def test_a_loop_ends_and_says_why(toys: ModuleType, drain: Callable[..., int]) -> None:

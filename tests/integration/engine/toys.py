@@ -1,4 +1,6 @@
-"""A small world for the engine's own tests: parcels that are packed, sent and followed. Nothing of it is a deploy."""
+"""A small world for the engine's own tests: parcels that are packed, sent and followed. Nothing of it is a
+deploy.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -188,7 +190,9 @@ def declare() -> Listeners:
 
 
 def permanent() -> None:
-    raise PermanentError("no_such_address", "there is no such address", "Look it up.", evidence={"street": "?"})
+    raise PermanentError(
+        "no_such_address", "there is no such address", "Look it up.", evidence={"street": "?"}
+    )
 
 
 def retryable() -> None:
