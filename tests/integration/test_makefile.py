@@ -1,4 +1,4 @@
-"""`make setup` on machines that lack things; the pythons here are small scripts that answer as those would."""
+"""`make setup` on machines lacking things; the pythons here are small scripts that answer as those would."""
 
 import os
 import shutil

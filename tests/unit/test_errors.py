@@ -5,7 +5,15 @@ import pickle
 
 import pytest
 
-from app.errors import Conflict, InvalidInput, NotFound, PermanentError, PlatformError, RetryableError, TooLarge
+from app.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PermanentError,
+    PlatformError,
+    RetryableError,
+    TooLarge,
+)
 
 
 def test_an_error_reads_as_its_message_and_its_hint():
@@ -41,14 +49,11 @@ def test_an_error_survives_the_way_between_processes():
 
 
 def test_an_error_can_be_raised_from_another_and_noted():
+    error, cause = RetryableError("disk_full", "The disk is full."), OSError("no space")
+    error.add_note("seen while writing")
     with pytest.raises(PlatformError) as caught:
-        try:
-            raise OSError("disk full")
-        except OSError as cause:
-            error = RetryableError("disk_full", "The disk is full.")
-            error.add_note("seen while writing")
-            raise error from cause
-    assert isinstance(caught.value.__cause__, OSError)
+        raise error from cause
+    assert caught.value.__cause__ is cause
 
 
 def test_what_a_person_did_wrong_is_never_tried_again():
