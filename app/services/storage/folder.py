@@ -17,7 +17,7 @@ from uuid import uuid4
 from app.errors import PermanentError, RetryableError
 from app.services.storage.port import absent, checked, verified
 
-_BATCH_BLOBS, _BATCH_BYTES = 512, 32 << 20
+_BATCH_BLOBS, _BATCH_BYTES = 2048, 32 << 20
 _WRITERS = 8  # fsyncs that wait together share the journal's commits
 _LEFT_OVER = 24 * 3600
 
