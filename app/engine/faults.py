@@ -1,14 +1,15 @@
-"""Named places where a crash would hurt most. Nothing happens at them unless a test asks for it: in process
-by `on_fault`, in another process by the environment variable `ANTIPHON_FAULT=<point>[@<nth>]`, which kills
-that process with SIGKILL the n-th time it gets there (once over all processes when `ANTIPHON_FAULT_ONCE`
-names a marker file).
+"""Named places where a crash would hurt most. Nothing happens at them unless a test asks for it: in its
+own process by `on_fault`; in other processes through a file that `ANTIPHON_FAULTS` names. Whoever reaches
+the point that is written in that file takes the file away and kills itself, so each fault strikes once
+over all processes.
 """
 
 import os
-import signal as os_signal
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from signal import SIGKILL
 
 #: Every point there is, in the order in which a reaction meets them.
 POINTS: tuple[str, ...] = (
@@ -53,32 +54,29 @@ def on_fault(handler: Callable[[str], None]) -> Iterator[None]:
 
 
 def install_from_environment() -> None:
-    """Arm the fault that `ANTIPHON_FAULT` names, if it names one.
+    """Watch for faults in the file that `ANTIPHON_FAULTS` names, if it names one."""
+    armed = os.environ.get("ANTIPHON_FAULTS", "")
+    if armed:
+        global _handler
+        _handler = partial(_kill_if_armed, Path(armed))
+
+
+def arm(armed: Path, name: str) -> None:
+    """Let the next process that reaches the point `name` die there.
 
     Raises ValueError for a point that does not exist: a test of a fault that never comes would prove nothing.
     """
-    wanted = os.environ.get("ANTIPHON_FAULT", "")
-    if not wanted:
-        return
-    name, _, nth = wanted.partition("@")
     if name not in POINTS:
-        raise ValueError(f"ANTIPHON_FAULT names {name!r}; the fault points are: {', '.join(POINTS)}")
-    global _handler
-    _handler = _killer(name, int(nth or 1), os.environ.get("ANTIPHON_FAULT_ONCE"))
+        raise ValueError(f"{name!r} is no fault point; there are: {', '.join(POINTS)}")
+    unseen = armed.with_suffix(".tmp")
+    unseen.write_text(name)
+    unseen.rename(armed)
 
 
-def _killer(name: str, nth: int, marker: str | None) -> Callable[[str], None]:
-    seen: Counter[str] = Counter()
-
-    def kill(reached: str) -> None:
-        seen[reached] += 1
-        if reached != name or seen[reached] < nth:
-            return
-        if marker is not None:
-            try:
-                os.close(os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            except FileExistsError:
-                return
-        os.kill(os.getpid(), os_signal.SIGKILL)
-
-    return kill
+def _kill_if_armed(armed: Path, name: str) -> None:
+    try:
+        if armed.read_text() == name:
+            armed.rename(armed.with_suffix(f".{os.getpid()}"))  # only one process can do this
+            os.kill(os.getpid(), SIGKILL)
+    except FileNotFoundError:
+        pass
