@@ -1,0 +1,1 @@
+"""The gateway serves deployed sites by host name and content by CID, on an origin of its own."""
