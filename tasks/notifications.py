@@ -14,14 +14,11 @@ from app.signals.notifications import NotificationFailed, NotificationSent
 def tell(event: DeployCompleted | DeployFailed) -> NotificationSent | None:
     """Tell the operator how a deploy ended. Told twice it has the same key."""
     with reading() as db:
-        deploy = deploys.get(db, event.deploy_id)
-        site = sites.get(db, event.site_id)
-        live = site and site.live_deploy_id and deploys.get(db, site.live_deploy_id)
+        deploy, site = deploys.get(db, event.deploy_id), sites.get(db, event.site_id)
+        live = deploys.get(db, site.live_deploy_id) if site and site.live_deploy_id else None
     if deploy is None:
         return None
-    title, text = (
-        _completed(event, deploy) if isinstance(event, DeployCompleted) else _failed(event, live or None)
-    )
+    title, text = _completed(event, deploy) if isinstance(event, DeployCompleted) else _failed(event, live)
     message = Message(recipient=default_recipient(), title=title, text=text, key=current().idempotency_key)
     channel = open_channel()
     message_id = channel.send(message)
@@ -37,22 +34,22 @@ def tell(event: DeployCompleted | DeployFailed) -> NotificationSent | None:
 
 
 def _completed(event: DeployCompleted, deploy: Deploy) -> tuple[str, str]:
-    what = f"{event.label} is served at {url_for(event.site)}: {deploy.files} files, {deploy.bytes} bytes."
-    missing = [target for target in event.targets if target.status in ("failed", "pending")]
-    if event.status == "ok":
-        return (
-            f"{event.label} is live",
-            f"{what}{_said(deploy)} To go back, roll the site back to the deploy before.",
+    """The subject line and the text: what happened, why, and what next."""
+    content = f"{deploy.files} files, {deploy.bytes} bytes{_quoted(deploy.message)}"
+    if event.status == "partial":
+        missing = [target for target in event.targets if target.status in ("failed", "pending")]
+        why = [f"{x.id} ({x.failure.message if x.failure else 'not reached yet'})" for x in missing]
+        text = (
+            f"{event.label} is served at {url_for(event.site)} ({content}), but not everything was reached:"
         )
-    lines = [
-        f"{target.id}: {target.failure.message if target.failure else 'not reached yet'}"
-        for target in missing
-    ]
-    what = f"{what} Not everything was reached: {'; '.join(lines) or 'it took too long'}."
-    return (
-        f"{event.label} is live, with targets missing",
-        f"{what} Deploy again, or look at the flow's failures.",
-    )
+        return f"{event.label} is live, with targets missing", (
+            f"{text} {', '.join(why) or 'it took too long'}. Mend that, then deploy again."
+        )
+    if any(target.status == "replaced" for target in event.targets):
+        text = f"{event.label} ({content}) was published, and a newer deploy took its place at once."
+        return f"{event.label} was live until a newer one replaced it", f"{text} There is nothing to do."
+    text = f"{event.label} is served at {url_for(event.site)} ({content})."
+    return f"{event.label} is live", f"{text} If it is wrong, roll back to the deploy before it."
 
 
 def _failed(event: DeployFailed, live: Deploy | None) -> tuple[str, str]:
@@ -62,7 +59,6 @@ def _failed(event: DeployFailed, live: Deploy | None) -> tuple[str, str]:
     return f"{event.label} failed at {failure.stage}", text
 
 
-def _said(deploy: Deploy) -> str:
-    return (
-        f" It holds “{deploy.message.splitlines()[0]}”." if deploy.message and deploy.message.strip() else ""
-    )
+def _quoted(message: str | None) -> str:
+    lines = (message or "").strip().splitlines()
+    return f", “{lines[0]}”" if lines else ""

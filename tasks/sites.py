@@ -64,7 +64,7 @@ def publish_deploy(event: DeployUploaded) -> list[DeployPublished | DeploySupers
     if not deploy or not site or site.deleted:
         return None
     if deploy.number <= site.published_intent:
-        return [_superseded(deploy, site.live_deploy_id)]
+        return [*_supersede_older(site.id, site.published_intent + 1, site.live_deploy_id)]
     published = DeployPublished.of(
         deploy,
         cid=deploy.cid,
@@ -112,9 +112,8 @@ def fail_deploy(
     """Give up the flow's deploy: before it is published it fails, afterwards it is complete as it is."""
     deploy = deploys.moved_by_flow(current().db, event.recorded.flow)
     if deploy and deploy.unpublished:
-        return DeployFailed.of(
-            deploy, failure=event.failure.model_copy(update={"stage": STAGES[deploy.status]})
-        )
+        failure = event.failure.model_copy(update={"stage": STAGES[deploy.status]})
+        return DeployFailed.of(deploy, failure=failure)
     given_up = isinstance(event, DeployStalled) or getattr(event, "action", "") == complete_deploy.name
     return _completed(deploy, stalled=True) if deploy and given_up else None
 
@@ -141,9 +140,8 @@ def _packaged(deploy: Deploy) -> Callable[[], ArtifactReady | list[DeploySkipped
         heals = heals or cid.key in broken
 
     imported = import_tree(entries(open_spool().path(deploy.source["key"])), look)
-    storage = open_storage()
-    live = site and site.live_cid and Cid.parse(site.live_cid)
-    changes = count_changes(Reader(lambda cid: storage.get(cid.key)), live or None, imported.tree)
+    live = Cid.parse(site.live_cid) if site and site.live_cid else None
+    changes = count_changes(Reader(lambda cid: open_storage().get(cid.key)), live, imported.tree)
     ready = ArtifactReady.of(
         deploy,
         root_cid=str(imported.root),
@@ -180,13 +178,11 @@ def _ready_or_skipped(
 def _supersede_older(site_id: str, intent: int, by: str | None) -> list[DeploySuperseded]:
     """What was wanted before and is still under way is wanted no more: each is told so in its own flow."""
     return [
-        _superseded(deploy, by) for deploy in deploys.underway_of_site(current().db, site_id, below=intent)
+        DeploySuperseded.of(older, by_deploy_id=by, at_stage=STAGES[older.status]).within(
+            older.last_flow, older.last_event
+        )
+        for older in deploys.underway_of_site(current().db, site_id, below=intent)
     ]
-
-
-def _superseded(deploy: Deploy, by: str | None) -> DeploySuperseded:
-    superseded = DeploySuperseded.of(deploy, by_deploy_id=by, at_stage=STAGES[deploy.status])
-    return superseded.within(deploy.last_flow, deploy.last_event)
 
 
 def _completed(deploy: Deploy, *, stalled: bool = False) -> DeployCompleted | None:

@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 from app.content.archive import entries
-
 from app.content.cid import Cid
 from app.content.importer import import_tree
-from app.engine import action, current, now, reading
+from app.engine import MINUTES, action, current, now, reading
 from app.errors import PermanentError
 from app.models import deploys, integrity
 from app.models.deploys import Deploy
@@ -20,7 +19,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 BATCH_BLOCKS = 512
 
 
-@action(service="storage", fails_with=UploadFailed, stage="upload")
+@action(service="storage", fails_with=UploadFailed, stage="upload", attempts=8, time_limit=15 * MINUTES)
 def upload_artifact(event: ArtifactReady) -> list[UploadCompleted | IntegrityRestored] | None:
     """Send the artifact's missing blocks to storage. Twice is harmless: blocks are named by their digest."""
     return deploys.while_underway(event.deploy_id, lambda deploy: _uploaded(event, deploy))
@@ -76,9 +75,11 @@ class _Upload:
             self.send()
 
     def send(self) -> None:
-        """Send what is held back and missing: it is durable afterwards. Stops when the lease is lost."""
+        """Send what is held back: it is durable afterwards. Stops when the lease is lost."""
         self._attempt.check()
         missing = self._storage.missing(self._batch)
-        self._storage.put((digest, self._batch[digest]) for digest in sorted(missing))
+        self._storage.put(
+            self._batch.items()
+        )  # not only what is missing: another upload may not have synced it
         self.new |= {digest: len(self._batch[digest]) for digest in missing}
         self._batch, self._held = {}, 0

@@ -8,6 +8,7 @@ from app.models import idempotency as idempotency
 from app.models import integrity as integrity
 from app.models import notifications as notifications
 from app.models import publishing as publishing
+from app.models import sign_in as sign_in
 from app.models import sites as sites
 from app.models import tokens as tokens
 from app.models import usage as usage

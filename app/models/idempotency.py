@@ -44,7 +44,8 @@ def claim(db: Connection, token: str, key: str, request_hash: str, now: datetime
     db.execute(delete(idempotency).where(idempotency.c.created_at < now - KEPT))
     dialect = postgresql if db.dialect.name == "postgresql" else sqlite
     values = {"token": token, "key": key, "request_hash": request_hash, "created_at": now}
-    if db.execute(dialect.insert(idempotency).on_conflict_do_nothing(), values).rowcount:
+    taken = dialect.insert(idempotency).values(values).on_conflict_do_nothing().returning(idempotency.c.key)
+    if db.execute(taken).scalar() is not None:
         return None
     columns = (idempotency.c.request_hash, idempotency.c.status, idempotency.c.answer)
     return Answered(*db.execute(select(*columns).where(*_is(token, key))).one())

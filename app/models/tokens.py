@@ -69,6 +69,13 @@ def page(db: Connection, limit: int, after: str | None = None) -> list[Token]:
     return [Token(*row) for row in db.execute(query)]
 
 
+def first_admin(db: Connection) -> Token | None:
+    """The oldest token in force that may do everything on every site."""
+    query = select(tokens).where(tokens.c.revoked_at.is_(None), tokens.c.site_id.is_(None))
+    in_force = (Token(*row) for row in db.execute(query.order_by(tokens.c.id)))
+    return next((token for token in in_force if "admin" in token.scopes), None)
+
+
 @fold(TokenCreated)
 def create(db: Connection, event: TokenCreated) -> None:
     """A token is in force."""

@@ -1,0 +1,74 @@
+"""What an event's data says in a few words, for a line on a page or a terminal, whatever the signal."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+#: Said elsewhere on the line, or for machines only.
+_LEFT_OUT = {"site", "number", "failure", "sha256", "profile", "intent", "meter", "unit", "text", "stage"}
+_LONGEST = 70
+
+
+def tell(data: Mapping[str, Any]) -> list[str]:
+    """The readable values of an event's data as phrases: `4 files`, `12.3 kB`, `cid bafy...`. Ids are not."""
+    return [f"{phrase[: _LONGEST - 1]}…" if len(phrase) > _LONGEST else phrase for phrase in _phrases(data)]
+
+
+def size(count: int) -> str:
+    """A number of bytes as people say it."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount /= 1000
+    else:
+        unit = "TB"
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def duration(milliseconds: float) -> str:
+    """A span of time as people say it."""
+    seconds = milliseconds / 1000
+    if seconds < 1:
+        return f"{milliseconds:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _phrases(data: Mapping[str, Any]) -> Iterator[str]:
+    if "meter" in data:
+        amount = data.get("quantity", 0)
+        yield f"{data['meter']} {size(amount) if data.get('unit') == 'byte' else amount}"
+    for name, value in data.items():
+        if name in _LEFT_OUT or name.endswith(("_id", "_key")) or value in (None, "", [], {}):
+            continue
+        if isinstance(value, bool):
+            yield name if value else f"not {name}"
+        elif isinstance(value, int):
+            yield from _number(name, value)
+        elif isinstance(value, str):
+            yield f"{name.replace('_', ' ')} {_printable(value)}"
+        elif isinstance(value, list) and isinstance(value[0], str):
+            yield f"{name} {', '.join(map(_printable, value))}"
+        elif name == "diff":
+            yield ", ".join(f"{count} {kind}" for kind, count in value.items() if count)
+        elif name == "durations" and "total" in value:
+            yield f"{duration(value['total'])} in all"
+
+
+def _number(name: str, value: int) -> Iterator[str]:
+    if name == "quantity":
+        return
+    if name.endswith("_ms"):
+        yield duration(value)
+    elif name == "size" or name.endswith("bytes"):
+        yield f"{size(value)}{' new' if name.startswith('new_') else ''}"
+    elif name.startswith("new_"):
+        yield f"{value} new {name.removeprefix('new_')}"
+    else:
+        yield f"{value} {name.replace('_', ' ')}"
+
+
+def _printable(value: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in value)

@@ -1,0 +1,44 @@
+"""The whole platform in one process: its workflows, a spool and a storage of the test's own."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import workflows
+from app.commands.sites import create_site
+from app.engine import recording
+from app.engine.listeners import LISTENERS
+from app.services.storage.memory import shared_memory
+from tests.fixtures.simulation import Simulation
+from tests.integration.domain.running import Platform
+
+NAMES = [found.name for found in pkgutil.iter_modules(workflows.__path__)]
+for name in NAMES:
+    importlib.import_module(f"workflows.{name}")
+
+#: The platform's own listeners, whatever other tests declare.
+BUILT_IN = [listener for listener in LISTENERS.all() if listener.name.split(":")[0] in NAMES]
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exactly the platform's listeners are declared."""
+    monkeypatch.setattr(LISTENERS, "_by_name", {})
+    monkeypatch.setattr(LISTENERS, "_by_type", {})
+    monkeypatch.setattr(LISTENERS, "_revision", "")
+    for listener in BUILT_IN:
+        LISTENERS.declare(listener)
+
+
+@pytest.fixture
+def platform(listening: None, simulation: Simulation) -> Iterator[Platform]:
+    """Everything at rest, with site `hello` and its host name."""
+    shared_memory.cache_clear()
+    running = Platform(simulation, shared_memory(), simulation.drain)
+    with recording(actor="token:t1") as work:
+        create_site(work, "hello")
+    running.drain()
+    yield running
+    shared_memory.cache_clear()
