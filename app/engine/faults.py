@@ -1,7 +1,7 @@
 """Named places where a crash would hurt most. Nothing happens at them unless a test asks for it: in its
-own process by `on_fault`; in other processes through a file that `ANTIPHON_FAULTS` names. Whoever reaches
-the point that is written in that file takes the file away and kills itself, so each fault strikes once
-over all processes.
+own process by `on_fault`; in other processes by a file of the point's name in the folder that
+`ANTIPHON_FAULTS` names. Whoever reaches the point takes the file away and kills itself, so each fault
+strikes once over all processes.
 """
 
 import os
@@ -54,29 +54,26 @@ def on_fault(handler: Callable[[str], None]) -> Iterator[None]:
 
 
 def install_from_environment() -> None:
-    """Watch for faults in the file that `ANTIPHON_FAULTS` names, if it names one."""
-    armed = os.environ.get("ANTIPHON_FAULTS", "")
-    if armed:
+    """Watch for faults in the folder that `ANTIPHON_FAULTS` names, if it names one."""
+    folder = os.environ.get("ANTIPHON_FAULTS", "")
+    if folder:
         global _handler
-        _handler = partial(_kill_if_armed, Path(armed))
+        _handler = partial(_kill_if_armed, Path(folder))
 
 
-def arm(armed: Path, name: str) -> None:
+def arm(folder: Path, name: str) -> None:
     """Let the next process that reaches the point `name` die there.
 
     Raises ValueError for a point that does not exist: a test of a fault that never comes would prove nothing.
     """
     if name not in POINTS:
         raise ValueError(f"{name!r} is no fault point; there are: {', '.join(POINTS)}")
-    unseen = armed.with_suffix(".tmp")
-    unseen.write_text(name)
-    unseen.rename(armed)
+    (folder / name).touch()
 
 
-def _kill_if_armed(armed: Path, name: str) -> None:
+def _kill_if_armed(folder: Path, name: str) -> None:
     try:
-        if armed.read_text() == name:
-            armed.rename(armed.with_suffix(f".{os.getpid()}"))  # only one process can do this
-            os.kill(os.getpid(), SIGKILL)
+        (folder / name).unlink()  # only one process can do this
     except FileNotFoundError:
-        pass
+        return
+    os.kill(os.getpid(), SIGKILL)

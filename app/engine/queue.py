@@ -11,7 +11,7 @@ from celery import Celery
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.engine import faults
+from app.engine import clock, faults
 from config.celery import make_celery
 from config.settings import get_settings
 
@@ -123,9 +123,8 @@ def broker_identity() -> str | None:
     try:
         client = _redis()
         run_id = str(client.info("server")["run_id"])
-        if client.set(SENTINEL, run_id, nx=True):
-            return f"{run_id}:new:{time.time_ns()}"
-        return f"{run_id}:{client.get(SENTINEL)!r}"
+        client.set(SENTINEL, clock.new_id(), nx=True)
+        return f"{run_id}:{client.get(SENTINEL)}"
     except RedisError as error:
         _breaker.trip()
         log.warning("broker did not answer", error=repr(error))
