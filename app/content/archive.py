@@ -109,15 +109,19 @@ def inspect(path: Path, limits: Limits | None = None) -> ArchiveInfo:
     archive = Archive(path, limits or Limits())
     for _, opener in archive.entries():
         if opener:
-            with closing(opener()) as source:
-                while source.read(MIB):
-                    pass
+            _read_through(opener())
     return archive.info()
 
 
 def entries(path: Path, limits: Limits = UNLIMITED) -> Iterator[Entry]:
     """What `import_tree` takes, with the checks of `inspect`; limits were drawn when it was taken in."""
     return Archive(path, limits).entries()
+
+
+def _read_through(source: Source) -> None:
+    with closing(source):
+        while source.read(MIB):
+            pass
 
 
 class _Unpacked:

@@ -1,5 +1,6 @@
 """Content types by file name, the same on every machine: the system's own tables are not read."""
 
+import codecs
 import mimetypes
 
 _TYPES = mimetypes.MimeTypes(filenames=())
@@ -52,11 +53,9 @@ def type_of(name: str) -> str | None:
 def type_of_content(start: bytes) -> str:
     """For names that do not tell: plain text if it looks like UTF-8, else bytes. Never anything that runs."""
     try:
-        text = start.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if not start or error.start < len(start) - 3:  # a character may be cut at the end
-            return "application/octet-stream"
-        text = start[: error.start].decode("utf-8")
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # its last character may be cut
+    except UnicodeDecodeError:
+        return "application/octet-stream"
     binary = any(letter < " " and letter not in "\t\n\f\r\x1b" for letter in text)
     return "application/octet-stream" if binary else _with_charset("text/plain")
 
