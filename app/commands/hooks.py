@@ -1,8 +1,8 @@
 """Making and deleting deploy hooks."""
 
-import secrets
+from collections.abc import Callable
 
-from app.commands.names import checked_name
+from app.commands.names import checked_name, drawn_secret
 from app.commands.sites import locked_site
 from app.engine import Recording, new_id
 from app.models import credentials, hooks
@@ -10,15 +10,18 @@ from app.models.hooks import DeployHook
 from app.signals.hooks import DeployHookCreated, DeployHookDeleted
 
 
-def create_deploy_hook(log: Recording, slug: str, name: str) -> tuple[DeployHook, str]:
+def create_deploy_hook(
+    log: Recording, slug: str, name: str, secret_for: Callable[[str], str] = drawn_secret
+) -> tuple[DeployHook, str]:
     """Make a deploy hook; returns it and the secret of its address, which is shown once.
 
+    `secret_for` makes the secret of the hook's id.
     InvalidInput `name_invalid`, NotFound `site_not_found`.
     """
     name = checked_name(name, "a deploy hook")
     site = locked_site(log, slug)
     hook_id = new_id()
-    secret = secrets.token_urlsafe(32)
+    secret = secret_for(hook_id)
     log.record(DeployHookCreated(site_id=site.id, site=slug, hook_id=hook_id, name=name))
     credentials.store(log.db, credentials.DEPLOY_HOOK, hook_id, secret)
     return hooks.require(log.db, site.id, hook_id), secret

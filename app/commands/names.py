@@ -1,4 +1,6 @@
-"""Names that people give to things: what is allowed in them."""
+"""Names that people give to things, and secrets that nobody could guess."""
+
+import secrets
 
 from app.errors import InvalidInput
 
@@ -12,3 +14,8 @@ def checked_name(name: str, what: str) -> str:
         hint = f"Use 1 to {LONGEST} printable characters."
         raise InvalidInput("name_invalid", f"That cannot be the name of {what}.", hint)
     return name
+
+
+def drawn_secret(_owner: str) -> str:
+    """A new secret of 256 random bits."""
+    return secrets.token_urlsafe(32)

@@ -1,10 +1,9 @@
 """Making and revoking the tokens by which people and machines prove who they are."""
 
-import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import cast, get_args
 
-from app.commands.names import checked_name
+from app.commands.names import checked_name, drawn_secret
 from app.commands.sites import locked_site
 from app.engine import Recording, new_id
 from app.errors import InvalidInput
@@ -16,10 +15,15 @@ SCOPES: tuple[str, ...] = get_args(Scope)
 
 
 def create_token(
-    log: Recording, name: str, scopes: Collection[str], site: str | None = None
+    log: Recording,
+    name: str,
+    scopes: Collection[str],
+    site: str | None = None,
+    secret_for: Callable[[str], str] = drawn_secret,
 ) -> tuple[Token, str]:
     """Make a token, bound to a site if its slug is given; returns it and its secret, which is shown once.
 
+    `secret_for` makes, of the token's id, what follows `ap_` in the secret.
     InvalidInput `name_invalid`, `scopes_invalid`; NotFound `site_not_found`.
     """
     name = checked_name(name, "a token")
@@ -29,7 +33,7 @@ def create_token(
         )
     bound = locked_site(log, site) if site is not None else None
     token_id = new_id()
-    secret = f"ap_{secrets.token_urlsafe(32)}"
+    secret = f"ap_{secret_for(token_id)}"
     created = TokenCreated(
         token_id=token_id,
         name=name,

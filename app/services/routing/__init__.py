@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from config import addresses
 from config.settings import get_settings
 
 
@@ -12,5 +13,4 @@ def hostname_for(slug: str) -> str:
 
 def url_for(slug: str) -> str:
     """The address of a site's first page: `http://hello.localhost:8080/`."""
-    gateway = urlsplit(get_settings().gateway_url)
-    return gateway._replace(netloc=f"{slug}.{gateway.netloc}", path=f"{gateway.path}/").geturl()
+    return addresses.under(get_settings().gateway_url, slug)

@@ -8,7 +8,7 @@ import pytest
 
 import workflows
 from app.commands.sites import create_site
-from app.engine import recording
+from app.engine import queue, recording
 from app.engine.listeners import LISTENERS
 from app.services.storage.memory import shared_memory
 from tests.fixtures.simulation import Simulation
@@ -22,9 +22,10 @@ for name in NAMES:
 BUILT_IN = [listener for listener in LISTENERS.all() if listener.name.split(":")[0] in NAMES]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def listening(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exactly the platform's listeners are declared."""
+    """Exactly the platform's listeners are declared, and nobody delivers unless a simulation does."""
+    monkeypatch.setattr(queue, "send", lambda _messages, *, give_up: 0)
     monkeypatch.setattr(LISTENERS, "_by_name", {})
     monkeypatch.setattr(LISTENERS, "_by_type", {})
     monkeypatch.setattr(LISTENERS, "_revision", "")
@@ -33,7 +34,7 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def platform(listening: None, simulation: Simulation) -> Iterator[Platform]:
+def platform(simulation: Simulation) -> Iterator[Platform]:
     """Everything at rest, with site `hello` and its host name."""
     shared_memory.cache_clear()
     running = Platform(simulation, shared_memory(), simulation.drain)
