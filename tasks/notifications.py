@@ -8,6 +8,7 @@ from app.services.notify.port import Message
 from app.services.routing import url_for
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.notifications import NotificationFailed, NotificationSent
+from app.signals.telling import size
 
 
 @action(service="notify", fails_with=NotificationFailed, stage="notify")
@@ -35,7 +36,7 @@ def tell(event: DeployCompleted | DeployFailed) -> NotificationSent | None:
 
 def _completed(event: DeployCompleted, deploy: Deploy) -> tuple[str, str]:
     """The subject line and the text: what happened, why, and what next."""
-    content = f"{deploy.files} files, {deploy.bytes} bytes{_quoted(deploy.message)}"
+    content = f"{deploy.files} files, {size(deploy.bytes or 0)}{_quoted(deploy.message)}"
     if event.status == "partial":
         missing = [target for target in event.targets if target.status in ("failed", "pending")]
         why = [f"{x.id} ({x.failure.message if x.failure else 'not reached yet'})" for x in missing]

@@ -1,17 +1,24 @@
 """Noting that a block of storage is lost, once, and that it is there again."""
 
+from datetime import timedelta
+
 from app.engine import Recording
 from app.models import integrity
 from app.signals.storage import IntegrityFailed, IntegrityRestored
+
+#: How long a loss that was told is not told again.
+REMINDER = timedelta(days=1)
 
 
 def report_integrity_failure(log: Recording, problem: IntegrityFailed) -> bool:
     """Record that a block is gone or not what its name says: a thousand readers of it make one fact.
 
-    Returns whether it was news.
+    It is told again after a day, because nobody tells when an operator has mended it by hand. Returns whether
+    it was news.
     """
     log.lock(problem.stream)
-    if integrity.is_broken(log.db, problem.digest):
+    told = integrity.told_at(log.db, problem.digest)
+    if told and log.now - told < REMINDER:
         return False
     log.record(problem)
     return True
@@ -21,7 +28,7 @@ def report_integrity_restored(log: Recording, digest: str) -> bool:
     """Record that a block known to be lost was read in good health; returns whether it was news."""
     restored = IntegrityRestored(digest=digest)
     log.lock(restored.stream)
-    if not integrity.is_broken(log.db, digest):
+    if integrity.told_at(log.db, digest) is None:
         return False
     log.record(restored)
     return True

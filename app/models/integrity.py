@@ -1,6 +1,8 @@
-"""Blocks that storage is known to have lost: each was told of once and waits to be seen healthy again."""
+"""Blocks that storage is known to have lost: each was told of and waits to be seen healthy again."""
 
-from sqlalchemy import Column, Connection, String, Table, delete, insert, select
+from datetime import datetime
+
+from sqlalchemy import Column, Connection, String, Table, delete, insert, select, update
 
 from app.engine import Timestamp, fold, folded, metadata
 from app.signals.storage import IntegrityFailed, IntegrityRestored
@@ -12,17 +14,14 @@ broken_blocks = folded(
         Column("digest", String(64), primary_key=True),
         Column("stream", String(200), nullable=False),
         Column("code", String(50), nullable=False),
-        Column("since", Timestamp(), nullable=False),
+        Column("told_at", Timestamp(), nullable=False),
     )
 )
 
 
-def is_broken(db: Connection, digest: str) -> bool:
-    """Whether this block is known to be lost."""
-    return (
-        db.execute(select(broken_blocks.c.digest).where(broken_blocks.c.digest == digest)).scalar()
-        is not None
-    )
+def told_at(db: Connection, digest: str) -> datetime | None:
+    """When it was last told that this block is lost; None while it is not known to be."""
+    return db.execute(select(broken_blocks.c.told_at).where(broken_blocks.c.digest == digest)).scalar()
 
 
 def all_broken(db: Connection) -> frozenset[str]:
@@ -32,16 +31,13 @@ def all_broken(db: Connection) -> frozenset[str]:
 
 @fold(IntegrityFailed)
 def note_loss(db: Connection, event: IntegrityFailed) -> None:
-    """The first report counts."""
-    if not is_broken(db, event.digest):
-        db.execute(
-            insert(broken_blocks).values(
-                digest=event.digest,
-                stream=event.recorded.stream,
-                code=event.failure.code,
-                since=event.recorded.time,
-            )
-        )
+    """The block is lost, or still is."""
+    said = {"code": event.failure.code, "told_at": event.recorded.time}
+    again = update(broken_blocks).where(broken_blocks.c.digest == event.digest).values(said)
+    if told_at(db, event.digest):
+        db.execute(again)
+    else:
+        db.execute(insert(broken_blocks).values(digest=event.digest, stream=event.recorded.stream, **said))
 
 
 @fold(IntegrityRestored)

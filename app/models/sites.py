@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    bindparam,
     insert,
     select,
     text,
@@ -41,7 +42,8 @@ sites = folded(
             "uq_sites_slug",
             "slug",
             unique=True,
-            sqlite_where=text("NOT deleted"),
+            # each database must recognise the condition of the queries, or it reads every site
+            sqlite_where=text("deleted = 0"),
             postgresql_where=text("NOT deleted"),
         ),
     )
@@ -96,12 +98,12 @@ def page(db: Connection, limit: int, after: str | None = None, only: str | None 
     return [Site(*row) for row in db.execute(query)]
 
 
-_LIVE_ROOT = select(sites.c.live_cid)
+_LIVE_ROOT = select(sites.c.live_cid).where(sites.c.slug == bindparam("slug"), ~sites.c.deleted)
 
 
 def live_root(db: Connection, slug: str) -> str | None:
     """The CID that the site of this slug serves; None when there is no such site or nothing is live."""
-    return db.execute(_LIVE_ROOT.where(sites.c.slug == slug, ~sites.c.deleted)).scalar()
+    return db.execute(_LIVE_ROOT, {"slug": slug}).scalar()
 
 
 @fold(SiteCreated)

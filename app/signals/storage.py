@@ -68,7 +68,7 @@ class IntegrityFailed(
     """A block that must be there is gone or is not what its name says.
 
     `cid` names it, `path` was asked for when it was missed, `site` is the slug of the site that was asked,
-    if one was. Recorded once until the block has been seen healthy again.
+    if one was. Recorded once a day until the block has been seen healthy again.
     """
 
     cid: str

@@ -13,12 +13,6 @@ depends_on = None
 
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 MOMENT = sa.DateTime(timezone=True)
-SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-
-def _only(condition: str) -> dict[str, Any]:
-    """The rows that an index is about."""
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -42,7 +36,7 @@ def _broken_blocks() -> None:
         sa.Column("digest", sa.String(64), primary_key=True),
         sa.Column("stream", sa.String(200), nullable=False),
         sa.Column("code", sa.String(50), nullable=False),
-        sa.Column("since", MOMENT, nullable=False),
+        sa.Column("told_at", MOMENT, nullable=False),
     )
 
 
@@ -184,7 +178,11 @@ def _sites() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("deleted", sa.Boolean(), nullable=False),
     )
-    op.create_index("uq_sites_slug", "sites", ["slug"], unique=True, **_only("NOT deleted"))
+    condition: dict[str, Any] = {
+        "sqlite_where": sa.text("deleted = 0"),
+        "postgresql_where": sa.text("NOT deleted"),
+    }
+    op.create_index("uq_sites_slug", "sites", ["slug"], unique=True, **condition)
 
 
 def _tokens() -> None:

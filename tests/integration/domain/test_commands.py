@@ -1,6 +1,7 @@
 """What people may ask, and every refusal: a refusal records nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 from app.commands import deploys as deploy_commands
 from app.commands.deploys import Version, refuse_upload, start_deploy
 from app.commands.hooks import create_deploy_hook, delete_deploy_hook
-from app.commands.integrity import report_integrity_failure, report_integrity_restored
+from app.commands.integrity import REMINDER, report_integrity_failure, report_integrity_restored
 from app.commands.rollback import roll_back
 from app.commands.sites import create_site, delete_site, rename_site
 from app.commands.tokens import create_token, revoke_token
@@ -19,8 +20,9 @@ from app.errors import Conflict, InvalidInput, NotFound, PlatformError, Retryabl
 from app.models import credentials, hooks, integrity, sites, tokens
 from app.signals.deploys import Trigger
 from app.signals.storage import IntegrityFailed
+from tests.fixtures.simulation import Simulation
 from tests.integration.domain.running import Platform
-from tests.integration.domain.stories import SOURCE, bring, make_site, tell, the_site
+from tests.integration.domain.stories import SOURCE, bring, make_site, the_site
 
 DIGEST = "ab" * 32
 
@@ -275,7 +277,17 @@ def test_a_lost_block_is_told_once_until_it_is_healthy_again(engine: Engine) -> 
     assert [ask(report_integrity_restored, DIGEST) for _ in range(2)] == [True, False]
     assert ask(report_integrity_failure, problem)
     assert types() == ["storage.integrity.failed", "storage.integrity.restored", "storage.integrity.failed"]
-    tell(problem)  # recorded all the same, and folded the same way
+    assert not verify()
+
+
+def test_a_loss_is_told_again_after_a_day(engine: Engine, simulation: Simulation) -> None:
+    failure = Failure(code="blob_missing", stage="read", message="It is gone.")
+    problem = IntegrityFailed(digest=DIGEST, cid="bafk", failure=failure)
+    assert ask(report_integrity_failure, problem)
+    simulation.clock.shift(REMINDER - timedelta(seconds=1))
+    assert not ask(report_integrity_failure, problem)
+    simulation.clock.shift(timedelta(seconds=1))
+    assert ask(report_integrity_failure, problem)
     assert not verify()
 
 

@@ -10,9 +10,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect
 
-import app.models  # noqa: F401 - declares the tables
 from app.engine import metadata
 from app.engine.database import connect
+from app.models import sites
 from tests.fixtures.databases import Cluster
 
 ROOT = Path(__file__).parents[3]
@@ -83,3 +83,11 @@ def test_the_database_refuses_two_sites_of_one_slug_and_two_deploys_of_one_numbe
     assert ("site_id", "number") in unique["deploys"]
     assert ("idempotency_key",) in unique["usage"]
     assert ("event", "listener", "generation") in unique["reactions"]
+
+
+def test_a_site_is_found_by_its_slug_without_reading_all_sites(sqlite_database: Engine) -> None:
+    with sqlite_database.begin() as db:
+        query = "SELECT live_cid FROM sites WHERE slug = 'hello' AND sites.deleted = 0"
+        plan = str(db.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all())
+        assert "uq_sites_slug" in plan
+        assert str(sites._LIVE_ROOT.compile(db)).replace("\n", " ").endswith("AND sites.deleted = 0")
