@@ -54,6 +54,8 @@ def test_a_folder_without_index_is_listed(world: World, root: str) -> None:
     assert world.get(f"/ipfs/{root}/docs/deep/", BARE, headers={"If-None-Match": etag}).status_code == 304
     assert world.get("/docs/deep/").headers["Cache-Control"] == REVALIDATE
     assert world.get("/empty/").status_code == 200
+    world.deploy("trap", {"index.html/x": b""})
+    assert 'href="./index.html/"' in world.get("/", "trap.localhost").text
 
 
 def test_a_listing_escapes_names_and_shows_sizes(world: World) -> None:

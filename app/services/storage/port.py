@@ -61,6 +61,6 @@ def absent(digest: str) -> PermanentError:
     return PermanentError(
         "blob_missing",
         f"Blob {digest} is not in storage.",
-        "It was removed behind the platform's back. Deploy the site again, or restore it from a backup.",
+        "It was removed or damaged behind the platform's back. Deploy the site again, or restore it.",
         evidence={"expected": digest, "actual": None},
     )

@@ -75,7 +75,7 @@ def test_an_archive_cut_anywhere_is_told_from_a_whole_one(tmp_path: Path, form: 
 
 def test_a_tar_cut_between_two_files_is_truncated_and_not_a_smaller_site(tmp_path: Path) -> None:
     refused(saved(tmp_path, tar_part(b"index.html", b"x")), "archive_truncated", "end mark")
-    refused(saved(tmp_path, tar_part(b"index.html", b"x" * 9)[:515]), "archive_truncated", "index.html")
+    refused(saved(tmp_path, tar_part(b"index.html", b"x" * 9)[:515]), "archive_truncated", "inside")
     refused(saved(tmp_path, gzip.compress(tar_of(SITE.items()))[:-4]), "archive_truncated", "gzip")
 
 

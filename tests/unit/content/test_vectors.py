@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,46 @@ def test_a_file_between_the_two_chunk_sizes_tells_the_profiles_apart(profile: Pr
 )
 def test_ipip_499_chunk_thresholds_hold(seed: str, size: int, profile: Profile, cid: str) -> None:
     assert file_cid(keystream(hashlib.sha256(seed.encode()).digest(), size), profile) == cid
+
+
+def names_of(seed: str, count: int, length: int, last: int) -> list[str]:
+    """File names as Kubo's profile tests make them: a keystream, letter by letter."""
+    letters = "abcdefghijklmnopqrstuvwxyz01234567890-_"
+    stream = keystream(hashlib.sha256(seed.encode()).digest(), count * length + last)
+    text = "".join(letters[byte % len(letters)] for byte in stream)
+    return [text[i * length : i * length + (last if i == count - 1 else length)] for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("seed", "names", "profile", "cid"),
+    [
+        ("hamt-unixfs-v0-2015", (4096, 30, 30), V0, "QmX5GtRk3TSSEHtdrykgqm4eqMEn3n2XhfkFAis5fjyZmN"),
+        ("hamt-unixfs-v0-2015", (4033, 31, 31), V0, "QmeMiJzmhpJAUgynAcxTQYek5PPKgdv3qEvFsdV3XpVnvP"),
+        (
+            "hamt-unixfs-v1-2025",
+            (4766, 11, 21),
+            V1,
+            "bafybeic3h7rwruealwxkacabdy45jivq2crwz6bufb5ljwupn36gicplx4",
+        ),
+        (
+            "hamt-unixfs-v1-2025",
+            (4766, 11, 22),
+            V1,
+            "bafybeiegvuterwurhdtkikfhbxcldohmxp566vpjdofhzmnhv6o4freidu",
+        ),
+    ],
+)
+def test_kubos_folders_at_and_one_byte_above_the_hamt_threshold(
+    seed: str, names: tuple[int, int, int], profile: Profile, cid: str
+) -> None:
+    assert folder_cid(dict.fromkeys(names_of(seed, *names), "x"), profile) == cid
+
+
+def test_a_hamt_with_sparse_parts_has_the_cid_that_kubos_tests_expect() -> None:
+    files = {f"file{i}": f"{i}\n" for i in range(1, 2001)}
+    assert folder_cid(files, V0) == "QmavrTrQG4VhoJmantURAYuw3bowq3E2WcvP36NRQDAC1N"
+    sharded = folder_cid(files, replace(V0, threshold=0))
+    assert sharded == "QmSCJD1KYLhVVHqBK3YyXuoEqHt7vggyJhzoFYbT8v1XYL"
 
 
 def test_a_hamt_places_names_by_the_published_hash() -> None:
