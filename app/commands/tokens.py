@@ -27,21 +27,12 @@ def create_token(
     InvalidInput `name_invalid`, `scopes_invalid`; NotFound `site_not_found`.
     """
     name = checked_name(name, "a token")
-    if not scopes or not set(scopes) <= set(SCOPES):
-        raise InvalidInput(
-            "scopes_invalid", "A token needs scopes that exist.", f"Choose from {', '.join(SCOPES)}."
-        )
+    allowed = _checked_scopes(scopes)
     bound = locked_site(log, site) if site is not None else None
     token_id = new_id()
     secret = f"ap_{secret_for(token_id)}"
-    created = TokenCreated(
-        token_id=token_id,
-        name=name,
-        scopes=cast("tuple[Scope, ...]", tuple(scope for scope in SCOPES if scope in scopes)),
-        site_id=bound.id if bound else None,
-        site=bound.slug if bound else None,
-    )
-    log.record(created)
+    whose = {"site_id": bound.id, "site": bound.slug} if bound else {}
+    log.record(TokenCreated(token_id=token_id, name=name, scopes=allowed, **whose))
     credentials.store(log.db, credentials.TOKEN, token_id, secret)
     return tokens.require(log.db, token_id), secret
 
@@ -53,3 +44,10 @@ def revoke_token(log: Recording, token_id: str) -> None:
     credentials.forget(log.db, credentials.TOKEN, token_id)
     if token.revoked_at is None:
         log.record(TokenRevoked(token_id=token_id, name=token.name, site_id=token.site_id, site=token.site))
+
+
+def _checked_scopes(scopes: Collection[str]) -> tuple[Scope, ...]:
+    if not scopes or not set(scopes) <= set(SCOPES):
+        hint = f"Choose from {', '.join(SCOPES)}."
+        raise InvalidInput("scopes_invalid", "A token needs scopes that exist.", hint)
+    return cast("tuple[Scope, ...]", tuple(scope for scope in SCOPES if scope in scopes))
