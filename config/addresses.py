@@ -41,3 +41,9 @@ def web_address(url: str) -> str:
 def reachable(host: str) -> str:
     """How a client names a server that listens on `host`: "everywhere" is no address to go to."""
     return _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+
+
+def under(url: str, label: str) -> str:
+    """The address whose host is one label below that of `url`: `http://hello.localhost:8080/`."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{label}.{parts.netloc}", path=f"{parts.path}/").geturl()

@@ -61,9 +61,7 @@ def by_digest(db: Connection, digest: str) -> Token | None:
     return token if token and token.revoked_at is None else None
 
 
-def page(
-    db: Connection, limit: int, after: str | None = None, site_id: str | None = None
-) -> list[Token]:
+def page(db: Connection, limit: int, after: str | None = None, site_id: str | None = None) -> list[Token]:
     """Tokens in force, newest first; `after` is the id of the last one seen, `site_id` what they are bound to."""
     query = select(tokens).where(tokens.c.revoked_at.is_(None)).order_by(tokens.c.id.desc()).limit(limit)
     if after is not None:

@@ -1,0 +1,12 @@
+"""The HTTP API: each endpoint parses, does one command or one query, and serialises."""
+
+from app.api import deploy_hooks as deploy_hooks
+from app.api import deploys as deploys
+from app.api import events as events
+from app.api import flows as flows
+from app.api import graph as graph
+from app.api import health as health
+from app.api import reactions as reactions
+from app.api import sites as sites
+from app.api import stream as stream
+from app.api import tokens as tokens

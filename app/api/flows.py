@@ -1,0 +1,87 @@
+"""Flows: `/v1/flows`."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.api.auth import asker, check_stream, scope
+from app.api.errors import problems
+from app.api.events import CloudEvent
+from app.api.events import said as said_of_event
+from app.api.paging import Listed, Page, listed
+from app.api.reactions import ReactionAnswer
+from app.api.reactions import said as said_of_reaction
+from app.api.requests import Text
+from app.api.v1 import v1
+from app.engine import log, reading, views
+from app.engine.views import Flow
+from app.errors import NotFound
+
+TAGS: Any = [{"name": "Flows", "description": "All that one first event caused."}]
+
+
+class FlowPath(BaseModel):
+    """Which flow."""
+
+    id: Text
+
+
+class FlowAnswer(BaseModel):
+    """A flow. `open` counts its unfinished reactions, followers not counted.
+
+    It is `waiting` while all that is open waits for its time.
+    """
+
+    id: str
+    kind: str
+    subject: str
+    label: str
+    state: str
+    open: int
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class WholeFlow(FlowAnswer):
+    """A flow with its events and reactions, oldest first."""
+
+    events: list[CloudEvent]
+    reactions: list[ReactionAnswer]
+
+
+class FlowList(Listed):
+    """Flows, newest first."""
+
+    items: list[FlowAnswer]
+
+
+def _said(flow: Flow) -> dict[str, Any]:
+    same = {name: getattr(flow, name) for name in FlowAnswer.model_fields}
+    return FlowAnswer(**same).model_dump(mode="json")
+
+
+@v1.get("/flows", tags=TAGS, responses={200: FlowList})
+@scope("read")
+def list_flows(query: Page) -> Any:
+    """Flows, newest first."""
+    with reading() as db:
+        rows = views.flow_page(db, query.limit + 1, query.after, stream=asker().stream)
+    return listed(rows, query.limit, _said, lambda flow: flow.id)
+
+
+@v1.get("/flows/<id>", tags=TAGS, responses={200: WholeFlow, **problems(404)})
+@scope("read")
+def show_flow(path: FlowPath) -> Any:
+    """One flow with all that happened in it."""
+    log.catch_up()
+    with reading() as db:
+        flow = views.get_flow(db, path.id)
+        if flow is None:
+            raise NotFound("flow_not_found", "There is no such flow.", "See the list of flows.")
+        check_stream(flow.stream)
+        events, reactions = log.read_flow(db, flow.id), views.reactions_of_flow(db, flow.id)
+    return _said(flow) | {
+        "events": [said_of_event(each) for each in events],
+        "reactions": [said_of_reaction(each) for each in reactions],
+    }

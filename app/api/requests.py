@@ -1,0 +1,90 @@
+"""What every request and answer has in common: an id, readable text, JSON bodies, security headers."""
+
+import json
+import re
+from typing import Annotated, Any, Never
+
+import structlog
+from flask import Flask, Request, Response, g, request
+from pydantic import AfterValidator
+
+from app.engine import new_id
+from app.errors import InvalidInput, NotFound, Unsupported
+
+#: Largest body of a request that is no upload.
+MAX_BODY_BYTES = 1 << 20
+
+_REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        raise ValueError("Holds a character that cannot be stored: NUL or half of a surrogate pair")
+    return text
+
+
+def is_storable(text: str) -> bool:
+    """Whether a text can be sent to any database: no NUL, no lone surrogate."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+#: Any text that a person or a machine may send.
+Text = Annotated[str, AfterValidator(_storable)]
+
+
+class JsonRequest(Request):
+    """A request whose JSON body must be an object; no body at all is an empty one."""
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body; Unsupported `content_type_unsupported`, InvalidInput `json_invalid`."""
+        data = self.get_data()
+        if not data:
+            return {}
+        if not self.is_json:
+            what = f"The body is {self.mimetype or 'of no stated type'}, not application/json."
+            raise Unsupported("content_type_unsupported", what, "Send JSON with its Content-Type.")
+        try:
+            found = json.loads(data, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            what = f"The body is not JSON: {error}."
+            raise InvalidInput("json_invalid", what, "Check its syntax.") from error
+        if not isinstance(found, dict):
+            hint = 'Send something like {"name": "value"}.'
+            raise InvalidInput("json_invalid", "The body is JSON, but not an object.", hint)
+        return found
+
+
+def _no_number(name: str) -> Never:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def register(app: Flask) -> None:
+    """Give an application's requests ids, and its answers headers."""
+    app.request_class = JsonRequest
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
+    app.before_request(_name)
+    app.after_request(_dress)
+
+
+def _name() -> None:
+    """An id for the request: the sender's if it is a reasonable one."""
+    said = request.headers.get("X-Request-Id", "")
+    g.request_id = said if _REQUEST_ID.fullmatch(said) else new_id()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request=g.request_id)
+    if not is_storable(request.path):
+        raise NotFound("not_found", "No address has such characters.", "See /docs.")
+
+
+def _dress(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Request-Id"] = g.get("request_id") or new_id()
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Content-Security-Policy", _POLICY)
+    headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,131 @@
+"""Looking at what goes on: flows, reactions and causes, as people and faces ask for them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+
+from app.engine.flows import RUNNING
+from app.engine.log import EVENT_COLUMNS, event_of
+from app.engine.reactions import READY, WAITING
+from app.engine.reactions import RUNNING as AT_WORK
+from app.engine.signal import Event
+from app.engine.tables import events, flows, reactions
+
+_OPEN = (WAITING, READY, AT_WORK)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One row of `flows`; `state` is `waiting` while all that is open waits for its time."""
+
+    id: str
+    kind: str
+    subject: str
+    label: str
+    stream: str
+    state: str
+    open: int
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What of a row of `reactions` matters to people. `key` is for listeners that order their reactions."""
+
+    id: str
+    event: str
+    listener: str
+    generation: int
+    action: str
+    flow: str
+    stream: str
+    label: str
+    follower: bool
+    state: str
+    outcome: str | None
+    attempt: int
+    due_at: datetime | None
+    failure: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    key: str | None = None
+
+
+_FLOW = select(*(flows.c[name] for name in Flow.__slots__))
+_REACTION = select(*(reactions.c[name] for name in Reaction.__slots__ if name != "key"))
+
+
+def flow_page(db: Connection, limit: int, after: str | None = None, **equal: str | None) -> list[Flow]:
+    """Flows, newest first, behind the one with the id `after`. `equal` compares columns; None is any."""
+    rows = db.execute(_newest_first(_FLOW, flows, after, equal).limit(limit)).all()
+    resting = _resting(db, [row.id for row in rows if row.state == RUNNING])
+    return [_flow(row, resting) for row in rows]
+
+
+def get_flow(db: Connection, flow_id: str) -> Flow | None:
+    """A flow by its id."""
+    row = db.execute(_FLOW.where(flows.c.id == flow_id)).one_or_none()
+    return None if row is None else _flow(row, _resting(db, [flow_id]))
+
+
+def reaction_page(
+    db: Connection, limit: int, after: str | None = None, **equal: str | None
+) -> list[Reaction]:
+    """Reactions, newest first, behind the one with the id `after`. `equal` compares columns; None is any."""
+    query = _newest_first(_REACTION, reactions, after, equal).limit(limit)
+    return [Reaction(*row) for row in db.execute(query)]
+
+
+def get_reaction(db: Connection, reaction_id: str) -> Reaction | None:
+    """A reaction by its id."""
+    row = db.execute(_REACTION.where(reactions.c.id == reaction_id)).one_or_none()
+    return None if row is None else Reaction(*row)
+
+
+def reactions_of_flow(db: Connection, flow: str) -> list[Reaction]:
+    """All reactions of a flow, oldest first."""
+    return _oldest_first(db, reactions.c.flow == flow)
+
+
+def answers_to(db: Connection, event_id: str) -> list[Reaction]:
+    """The reactions that listeners made of an event, oldest first."""
+    return _oldest_first(db, reactions.c.event == event_id)
+
+
+def caused_by(db: Connection, event: Event) -> list[Event]:
+    """The events that an event led to directly, oldest first."""
+    query = select(*EVENT_COLUMNS).where(events.c.flow == event.flow, events.c.cause == event.id)
+    return [event_of(row) for row in db.execute(query.order_by(events.c.serial))]
+
+
+def _oldest_first(db: Connection, which: ColumnElement[bool]) -> list[Reaction]:
+    return [Reaction(*row) for row in db.execute(_REACTION.where(which).order_by(reactions.c.id))]
+
+
+def _newest_first(
+    query: Select[Any], table: Table, after: str | None, equal: dict[str, str | None]
+) -> Select[Any]:
+    for name, wanted in equal.items():
+        if wanted is not None:
+            query = query.where(table.c[name] == wanted)
+    if after is not None:
+        query = query.where(table.c.id < after)
+    return query.order_by(table.c.id.desc())
+
+
+def _resting(db: Connection, running: Iterable[str]) -> set[str]:
+    """Those of the flows in which every open reaction waits for its time."""
+    awaited = (reactions.c.flow.in_(list(running)), reactions.c.state.in_(_OPEN), ~reactions.c.follower)
+    state = reactions.c.state
+    states = select(reactions.c.flow).where(*awaited).group_by(reactions.c.flow)
+    return set(db.execute(states.having(func.min(state) == WAITING, func.max(state) == WAITING)).scalars())
+
+
+def _flow(row: Any, resting: set[str]) -> Flow:
+    found = Flow(*row)
+    return replace(found, state=WAITING) if found.state == RUNNING and found.id in resting else found

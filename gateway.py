@@ -1,0 +1,53 @@
+"""The process that serves the deployed sites, on an origin of their own. Gunicorn serves it with gevent."""
+
+from urllib.parse import urlsplit
+
+import structlog
+
+from app.commands.integrity import report_integrity_failure
+from app.engine import Failure, faults, reading, recording
+from app.engine.discovery import discover
+from app.engine.health import DatabaseAway
+from app.errors import RetryableError
+from app.gateway.blocks import IntegrityProblem
+from app.gateway.wsgi import create_gateway
+from app.models import sites
+from app.services.storage import open_storage
+from app.signals.storage import IntegrityFailed
+from config.settings import get_settings
+
+log = structlog.get_logger()
+
+
+def live_root(slug: str) -> str | None:
+    """The root CID of what a site serves. RetryableError when the database does not answer."""
+    try:
+        with reading() as db:
+            return sites.live_root(db, slug)
+    except DatabaseAway as error:
+        message, hint = "The database does not answer.", "Try again in a few seconds."
+        raise RetryableError("database_unavailable", message, hint) from error
+
+
+def report(problem: IntegrityProblem) -> None:
+    """Record that a block is lost; when even that cannot be done, a later reader will report it again."""
+    failure = Failure(
+        code=problem.code,
+        stage="read",
+        message=problem.message,
+        hint=problem.hint,
+        evidence=dict(problem.evidence),
+    )
+    lost = IntegrityFailed(
+        digest=problem.digest, cid=problem.cid, path=problem.path, site=problem.site, failure=failure
+    )
+    try:
+        with recording("system:gateway") as work:
+            report_integrity_failure(work, lost)
+    except DatabaseAway as error:
+        log.error("could not record a lost block", digest=problem.digest, error=str(error))
+
+
+discover("app.models", "tasks", "workflows")
+faults.install_from_environment()
+app = create_gateway(open_storage(), live_root, report, urlsplit(get_settings().gateway_url).hostname or "")

@@ -1,0 +1,10 @@
+"""The web process: API and pages; also where `flask` finds its commands. Gunicorn serves it with gevent."""
+
+from app.engine import faults
+from app.engine.discovery import discover
+from app.factory import create_app
+from app.services.spool import open_spool
+
+discover("app.models", "tasks", "workflows")
+faults.install_from_environment()
+app = create_app(spool=open_spool())
