@@ -1,6 +1,6 @@
 """Deploys: what is known of each, and the questions asked about them. `progress` has how facts move them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -116,6 +116,12 @@ def get(db: Connection, deploy_id: str) -> Deploy | None:
     """A deploy by its id."""
     row = db.execute(select(deploys).where(deploys.c.id == deploy_id)).one_or_none()
     return None if row is None else Deploy(*row)
+
+
+def several(db: Connection, ids: Iterable[str]) -> dict[str, Deploy]:
+    """Deploys by their ids; those that there are."""
+    rows = db.execute(select(deploys).where(deploys.c.id.in_(list(ids))))
+    return {row.id: Deploy(*row) for row in rows}
 
 
 def require(db: Connection, deploy_id: str) -> Deploy:

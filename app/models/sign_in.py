@@ -27,9 +27,7 @@ def issue(db: Connection, token_id: str, now: datetime) -> str:
     """A new code that signs its first bearer in as this token."""
     code = secrets.token_urlsafe(24)
     expires_at = now + GOOD_FOR
-    db.execute(
-        insert(sign_in_codes).values(digest=digest_of(code), token_id=token_id, expires_at=expires_at)
-    )
+    db.execute(insert(sign_in_codes).values(digest=digest_of(code), token_id=token_id, expires_at=expires_at))
     return code
 
 

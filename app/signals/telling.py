@@ -1,28 +1,30 @@
 """What an event's data says in a few words, for a line on a page or a terminal, whatever the signal."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: Said elsewhere on the line, or for machines only.
+#: Said elsewhere, or for machines only: and so are ids, keys and CIDs.
 _LEFT_OUT = {"site", "number", "failure", "sha256", "profile", "intent", "meter", "unit", "text", "stage"}
+_LEFT_OUT |= {"requested_by", "mechanism", "format", "digest"}
+_FOR_MACHINES = ("_id", "_key", "cid")
+#: What says by itself what it is.
+_BARE = {"urls", "hostname", "updated", "title", "reason", "recipient", "message", "name"}
 _LONGEST = 70
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def tell(data: Mapping[str, Any]) -> list[str]:
-    """The readable values of an event's data as phrases: `4 files`, `12.3 kB`, `cid bafy...`. Ids are not."""
+    """The readable values of an event's data as phrases: `4 files`, `12.3 kB`, `hello.localhost`."""
     return [f"{phrase[: _LONGEST - 1]}…" if len(phrase) > _LONGEST else phrase for phrase in _phrases(data)]
 
 
 def size(count: int) -> str:
     """A number of bytes as people say it."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            break
-        amount /= 1000
-    else:
-        unit = "TB"
-    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+    if count < 1000:
+        return f"{count} B"
+    power = min(int(math.log10(count)) // 3, len(_UNITS) - 1)
+    return f"{count / 1000**power:.1f} {_UNITS[power]}"
 
 
 def duration(milliseconds: float) -> str:
@@ -39,22 +41,26 @@ def duration(milliseconds: float) -> str:
 def _phrases(data: Mapping[str, Any]) -> Iterator[str]:
     if "meter" in data:
         amount = data.get("quantity", 0)
-        yield f"{data['meter']} {size(amount) if data.get('unit') == 'byte' else amount}"
+        yield f"{data['meter'].replace('_', ' ')} {size(amount) if data.get('unit') == 'byte' else amount}"
     for name, value in data.items():
-        if name in _LEFT_OUT or name.endswith(("_id", "_key")) or value in (None, "", [], {}):
+        if name in _LEFT_OUT or name.endswith(_FOR_MACHINES) or value in (None, "", [], {}):
             continue
         if isinstance(value, bool):
             yield name if value else f"not {name}"
         elif isinstance(value, int):
             yield from _number(name, value)
         elif isinstance(value, str):
-            yield f"{name.replace('_', ' ')} {_printable(value)}"
+            yield _named(name, _printable(value.replace("_", " ") if name == "reason" else value))
         elif isinstance(value, list) and isinstance(value[0], str):
-            yield f"{name} {', '.join(map(_printable, value))}"
+            yield _named(name, ", ".join(map(_printable, value)))
         elif name == "diff":
             yield ", ".join(f"{count} {kind}" for kind, count in value.items() if count)
         elif name == "durations" and "total" in value:
             yield f"{duration(value['total'])} in all"
+
+
+def _named(name: str, value: str) -> str:
+    return value if name in _BARE else f"{name.replace('_', ' ')} {value}"
 
 
 def _number(name: str, value: int) -> Iterator[str]:
@@ -67,7 +73,7 @@ def _number(name: str, value: int) -> Iterator[str]:
     elif name.startswith("new_"):
         yield f"{value} new {name.removeprefix('new_')}"
     else:
-        yield f"{value} {name.replace('_', ' ')}"
+        yield f"{value} {(name.removesuffix('s') if value == 1 else name).replace('_', ' ')}"
 
 
 def _printable(value: str) -> str:

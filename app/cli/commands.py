@@ -1,0 +1,28 @@
+"""The manifest of the command line."""
+
+from flask import Flask
+
+from app.cli.deploy import deploy
+from app.cli.deploys import deploys
+from app.cli.doctor import doctor
+from app.cli.events import events
+from app.cli.flows import flows
+from app.cli.graph import graph
+from app.cli.hooks import hooks
+from app.cli.reactions import reactions
+from app.cli.release import release
+from app.cli.sign_in import sign_in_link
+from app.cli.sites import sites
+from app.cli.tokens import tokens
+from app.cli.verify import verify
+
+COMMANDS = (
+    *(deploy, verify, doctor, release, sign_in_link),
+    *(sites, deploys, flows, events, reactions, tokens, hooks, graph),
+)
+
+
+def add_commands(app: Flask) -> None:
+    """Let `flask` know every command of ours."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

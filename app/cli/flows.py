@@ -1,0 +1,54 @@
+"""`flask flows`: everything that one first event caused, as lists and as a timeline."""
+
+from typing import Any
+
+import rich_click as click
+
+from app.cli.asking import asks
+from app.cli.output import Output, coloured, table, text, when
+from app.cli.platform import Platform, at
+from app.cli.timeline import Timeline
+
+
+@click.group("flows")
+def flows() -> None:
+    """Flows: list, show."""
+
+
+@flows.command("list")
+@click.option("--limit", default=20, show_default=True)
+@asks
+def list_flows(platform: Platform, out: Output, limit: int) -> None:
+    """The newest flows first."""
+    found = platform.items(at("flows"), limit)
+    rows = [
+        (flow["id"], flow["kind"], flow["label"], flow["state"], flow["open"], when(flow["started_at"]))
+        for flow in found
+    ]
+    out.answer(found, table(("id", "kind", "about", "state", "open", "started"), rows, "No flow yet."))
+
+
+@flows.command("show")
+@click.argument("flow_id", metavar="ID")
+@asks
+def show_flow(platform: Platform, out: Output, flow_id: str) -> None:
+    """The timeline of a flow: its events, and under each the reactions that answered it."""
+    flow = platform.get(at("flows", flow_id))
+    out.answer(flow, _lines(flow))
+
+
+def _lines(flow: dict[str, Any]) -> list[str]:
+    timeline = Timeline()
+    lines = [f"{flow['kind']} {text(flow['label'])}: {coloured(flow['state'])}"]
+    for event in flow["events"]:
+        lines.append(timeline.line(event))
+        answers = (reaction for reaction in flow["reactions"] if reaction["event"] == event["id"])
+        lines += [f"{'':>12}-> {_answer(reaction)}" for reaction in answers]
+    return lines
+
+
+def _answer(reaction: dict[str, Any]) -> str:
+    tries = f", attempt {reaction['attempt']}" if reaction["attempt"] > 1 else ""
+    failure = reaction["failure"]
+    why = f": {text(failure['message'])} [{failure['code']}]" if failure else ""
+    return f"{reaction['action']} {coloured(reaction['state'])}{tries}{why}"

@@ -1,0 +1,58 @@
+"""Watching a flow of a deploy to its end, and what that end means for the command's exit."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from click.exceptions import Exit
+
+from app.cli.output import Output, problem
+from app.cli.platform import Platform, at
+from app.cli.timeline import Timeline, follow_events
+from app.engine.signal import SIGNALS
+
+#: The states that a deploy leaves no more, or only because of another one.
+ENDED = ("live", "archived", "skipped", "failed", "superseded", "cancelled")
+FAILED, OVERTAKEN = 1, 3
+EXIT = {"failed": FAILED, "superseded": OVERTAKEN, "cancelled": OVERTAKEN}
+
+
+def see_through(platform: Platform, out: Output, started: dict[str, Any]) -> None:
+    """Show what happens to a deploy that was started until it has ended; exits as `flask deploy` promises."""
+    timeline = Timeline()
+    for event in _until_ended(platform, started):
+        out.say(timeline.line(event))
+    ended = platform.get(at("deploys", started["id"]))
+    out.answer(ended, _verdict(ended))
+    raise Exit(EXIT.get(ended["status"], 0))
+
+
+def _until_ended(platform: Platform, deploy: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of the flow as they happen, until one of them was the deploy's end."""
+    for event in follow_events(platform, flow=deploy["flow"]):
+        if event:
+            yield event
+            if _may_end(event["type"]) and platform.get(at("deploys", deploy["id"]))["status"] in ENDED:
+                return
+        elif platform.get(at("flows", deploy["flow"]))["ended_at"]:
+            return
+
+
+def _may_end(type_: str) -> bool:
+    """Whether a flow can end with an event of this type; one that is not known here may always be the end."""
+    return type_ not in SIGNALS or SIGNALS[type_].ends is not None
+
+
+def _verdict(deploy: dict[str, Any]) -> list[str]:
+    """How it ended, in words."""
+    failure, url = deploy["failure"], deploy["url"]
+    if failure and deploy["status"] == "failed":
+        return problem(failure["code"], failure["message"], failure["hint"])
+    missing = [target["id"] for target in deploy["targets"] if target["status"] == "failed"]
+    said = {
+        "live": [f"Live: {url}", f"CID:  {deploy['cid']}"],
+        "skipped": [f"Unchanged: {url} serves this content already."],
+        "superseded": ["Superseded: a newer deploy took its place."],
+        "cancelled": ["Cancelled."],
+        "archived": [f"Replaced: {url} serves another deploy by now."],
+    }
+    return [*said.get(deploy["status"], [deploy["status"]]), *(f"Not reached: {each}" for each in missing)]
