@@ -15,8 +15,8 @@ from app.signals.deploys import ArtifactReady
 from app.signals.storage import IntegrityRestored, UploadCompleted, UploadFailed
 
 #: What is held back before storage is asked which of it is missing.
-BATCH_BYTES = 8 * 1024 * 1024
-BATCH_BLOCKS = 512
+BATCH_BYTES = 32 * 1024 * 1024
+BATCH_BLOCKS = 2048
 
 
 @action(service="storage", fails_with=UploadFailed, stage="upload", attempts=8, time_limit=15 * MINUTES)
