@@ -28,6 +28,11 @@ _transport: dict[str, Any] = {
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 10,
+    # a publisher hears at once that the broker is away: the default waits two seconds, in a request
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 
 _conf: dict[str, Any] = {

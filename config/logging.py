@@ -19,7 +19,7 @@ _SECRET_TEXT = (
     (re.compile(r"(://[^\s:/@]*:)[^\s@/]+(?=@)"), rf"\1{HIDDEN}"),
     (re.compile(r"(/hooks/deploy/|\bwhsec_)[\w+/=-]+"), rf"\1{HIDDEN}"),
 )
-_QUIET = ("amqp", "kombu", "celery.redirected", "httpcore2", "httpx2", "urllib3")
+_QUIET = ("alembic.runtime.plugins", "amqp", "kombu", "celery.redirected", "httpcore2", "httpx2", "urllib3")
 
 
 def redact(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

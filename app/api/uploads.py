@@ -27,7 +27,7 @@ from app.services.spool.port import Spool, Spooled
 from app.signals.deploys import ArchiveSource, Finding
 
 #: What a body may have besides the archive: the fields, and with their boundaries and headers all of it.
-FIELDS_BYTES, FIELDS, BESIDES = 64 << 10, 20, 1 << 20
+FIELDS_BYTES, FIELDS, BESIDES = 512 << 10, 20, 1 << 20
 #: After so many bytes others get a turn.
 TURN = 1 << 20
 #: Seconds in which a sender must send something.
