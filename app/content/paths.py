@@ -40,10 +40,11 @@ class Paths:
         path = _decoded(raw)
         while path.startswith("./"):
             path = path[2:]
-        path = path.removesuffix("/") if folder else path
         if folder and path in ("", "."):
             return None
-        _check(raw, path)
+        absolute = path.startswith("/") or _DRIVE.match(path)
+        path = path.removesuffix("/") if folder else path
+        _check(raw, path, bool(absolute))
         if ".git" in path.split("/"):
             self.left_out += 1
             return None
@@ -107,7 +108,7 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
-def _check(raw: bytes, path: str) -> None:
+def _check(raw: bytes, path: str, absolute: bool) -> None:
     segments = path.split("/")
     if len(raw) > LONGEST:
         what, hint = f"is longer than {LONGEST:,} bytes", "Shorten it."
@@ -115,7 +116,7 @@ def _check(raw: bytes, path: str) -> None:
         what, hint = "holds a NUL byte", "Rename the file."
     elif "\\" in path:
         what, hint = "holds a backslash", "Make the archive with a tool that writes “/” between folders."
-    elif path.startswith("/") or _DRIVE.match(path):
+    elif absolute:
         what, hint = "is an absolute path", _FROM_INSIDE
     elif ".." in segments:
         what, hint = "leads out of the archive with “..”", _FROM_INSIDE

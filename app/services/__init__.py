@@ -1,1 +1,1 @@
-"""Clients of the outside world: one folder per port, one file per backend. They know nothing of each other."""
+"""Clients of the outside world: a folder for each port, a file for each backend, none knowing another."""

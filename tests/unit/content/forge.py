@@ -88,8 +88,13 @@ def all_formats(files: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
     return {
         "zip": zip_of(files),
         "tar": tar_of(files),
-        "tar.gz": gzip.compress(tar_of(files, tarfile.GNU_FORMAT)),
+        "tar.gz": packed(tar_of(files, tarfile.GNU_FORMAT)),
     }
+
+
+def packed(data: bytes) -> bytes:
+    """Gzipped, the same every time."""
+    return gzip.compress(data, mtime=0)
 
 
 def saved(folder: Path, data: bytes) -> Path:

@@ -1,6 +1,5 @@
 """Archives that are taken: every format gives the same site, and what is odd but harmless is told."""
 
-import gzip
 import io
 import tarfile
 import zipfile
@@ -12,7 +11,18 @@ import pytest
 from app.content.archive import ArchiveInfo, entries, inspect
 from app.content.importer import import_tree
 from app.content.members import Limits
-from tests.unit.content.forge import END, SITE, all_formats, pax, raw_zip, saved, tar_of, tar_part, zip_of
+from tests.unit.content.forge import (
+    END,
+    SITE,
+    all_formats,
+    packed,
+    pax,
+    raw_zip,
+    saved,
+    tar_of,
+    tar_part,
+    zip_of,
+)
 
 FORMATS = ["zip", "tar", "tar.gz"]
 
@@ -95,7 +105,7 @@ def test_a_stored_zip_and_an_old_tar_and_several_gzip_streams_are_read(tmp_path:
     old = tar_part(b"folder/", b"", b"\0") + tar_part(b"index.html", b"x", b"\0") + END
     assert content(saved(tmp_path, old)) == {"folder": None, "index.html": b"x"}
     tar = tar_of(SITE.items())
-    assert content(saved(tmp_path, gzip.compress(tar[:700]) + gzip.compress(tar[700:]))) == SITE
+    assert content(saved(tmp_path, packed(tar[:700]) + packed(tar[700:]))) == SITE
 
 
 def test_comments_of_git_archive_and_other_extensions_are_skipped(tmp_path: Path) -> None:
