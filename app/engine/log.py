@@ -53,12 +53,12 @@ def lock_stream(db: Connection, stream: str, *, wait: bool = True) -> int:
     return int(db.execute(lock, {"id": stream}).scalar_one())
 
 
-def lock_stream_of(db: Connection, reaction: str) -> tuple[str, int] | None:
-    """Lock the stream of the event that a reaction answers; its name and count, None when there is no such
-    reaction.
+def lock_stream_of(db: Connection, reaction: str) -> None:
+    """Lock the stream of the event that a reaction answers. On SQLite, whoever writes holds every lock
+    there is.
     """
-    row = db.execute(_LOCK_OF_REACTION, {"id": reaction}).one_or_none()
-    return None if row is None else (row.id, row.counter)
+    if is_postgres(db):
+        db.execute(_LOCK_OF_REACTION, {"id": reaction})
 
 
 def save_counter(db: Connection, stream: str, count: int) -> None:

@@ -121,10 +121,10 @@ def broker_identity() -> str | None:
     if not _breaker.allows():
         return None
     try:
-        client = _redis()
+        client = redis_client()
         run_id = str(client.info("server")["run_id"])
         client.set(SENTINEL, clock.new_id(), nx=True)
-        return f"{run_id}:{client.get(SENTINEL)}"
+        return f"{run_id}:{client.get(SENTINEL)!r}"
     except RedisError as error:
         _breaker.trip()
         log.warning("broker did not answer", error=repr(error))
@@ -132,6 +132,7 @@ def broker_identity() -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _redis() -> Redis:
+def redis_client() -> Redis:
+    """A client of the broker's Redis, whose answers are text; gives up after a second."""
     url = get_settings().broker_url.replace("redis+socket://", "unix://")
     return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)

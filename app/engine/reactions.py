@@ -4,6 +4,7 @@ once.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.engine import clock, log
 from app.engine.listeners import Listener
 from app.engine.queue import HANDOFF_MESSAGES, Message
 from app.engine.signal import Event
-from app.engine.tables import events, reactions
+from app.engine.tables import events, reactions, streams
 
 WAITING, READY, RUNNING, DONE, DEAD, SKIPPED = "waiting", "ready", "running", "done", "dead", "skipped"
 
@@ -24,9 +25,27 @@ RESEND_SECONDS, RESEND_LONGEST = 5, 300
 MOST_REPEATS, DEEPEST = 8, 100
 
 _INSERT = insert(reactions)
+_LOADED = (
+    reactions.c.id,
+    reactions.c.listener,
+    reactions.c.action,
+    reactions.c.flow,
+    reactions.c.scope,
+    reactions.c.stream,
+    reactions.c.follower,
+    reactions.c.state,
+    reactions.c.attempt,
+    reactions.c.fence,
+    reactions.c.sends,
+    reactions.c.wake_at,
+    reactions.c.started_at,
+    reactions.c.worker,
+    streams.c.counter,
+)
 _LOAD = (
-    select(*log.EVENT_COLUMNS, *(column.label(f"r_{column.name}") for column in reactions.c))
+    select(*log.EVENT_COLUMNS, *_LOADED)
     .join_from(reactions, events, events.c.id == reactions.c.event)
+    .join(streams, streams.c.id == reactions.c.stream)
     .where(reactions.c.id == bindparam("id"))
 )
 _CLAIM = (
@@ -67,17 +86,29 @@ _EXTEND = (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """A reaction and the event that it answers, as one query read them."""
+    """A reaction and the event that it answers, as one query read them; the columns are those of the
+    table.
+    """
 
-    __slots__ = ("event", "row")
-
-    def __init__(self, row: Any) -> None:
-        self.event: Event = log.event_of(row)
-        self.row = row
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.row, f"r_{name}")
+    event: Event
+    id: str
+    listener: str
+    action: str
+    flow: str
+    scope: str | None
+    stream: str
+    follower: bool
+    state: str
+    attempt: int
+    fence: int
+    sends: int
+    wake_at: datetime | None
+    started_at: datetime | None
+    worker: str | None
+    #: How many events the stream has: certain when the stream was locked before.
+    counter: int
 
 
 def row_for(
@@ -142,7 +173,7 @@ def message_of(row: Any) -> Message:
 def load(db: Connection, reaction: str) -> Loaded | None:
     """A reaction with its event, None when there is no such reaction."""
     row = db.execute(_LOAD, {"id": reaction}).one_or_none()
-    return None if row is None else Loaded(row)
+    return None if row is None else Loaded(log.event_of(row), *row[len(log.EVENT_COLUMNS) :])
 
 
 def claim(db: Connection, reaction: str, *, worker: str, lease: timedelta) -> Loaded | None:

@@ -77,11 +77,11 @@ class Recording:
 
         None when there is no such reaction.
         """
-        locked = log.lock_stream_of(self.db, reaction)
-        loaded = reactions.load(self.db, reaction) if locked else None
-        if locked is None or loaded is None:
+        log.lock_stream_of(self.db, reaction)
+        loaded = reactions.load(self.db, reaction)
+        if loaded is None:
             return None
-        self._counters[locked[0]] = locked[1]
+        self._counters[loaded.stream] = loaded.counter
         self.origin = Origin(
             actor=f"action:{loaded.action}",
             stage=self.origin.stage,

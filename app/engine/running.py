@@ -189,7 +189,7 @@ def bury(work: Recording, loaded: Loaded, failure: Failure, error: Exception | N
             action=loaded.action,
             of_event=loaded.event.id,
             of_stream=loaded.stream,
-            of_label=loaded.label,
+            of_label=loaded.event.label,
             follower=loaded.follower,
             failure=failure.model_copy(update={"retryable": False}),
         )

@@ -83,7 +83,7 @@ def _expire(reaction: str, now: datetime, swept: Swept) -> None:
     faults.point("sweep.before_expire")
     with recording(stage="failure") as work:
         loaded = work.open_reaction(reaction)
-        if loaded is None or loaded.state != RUNNING or loaded.wake_at > now:
+        if loaded is None or loaded.state != RUNNING or not loaded.wake_at or loaded.wake_at > now:
             return
         swept.expired += 1
         action = ACTIONS.get(loaded.action)
