@@ -30,6 +30,9 @@ for module in pkgutil.iter_modules(app.signals.__path__):
 DECLARED = [signal for signal in SIGNALS.values() if signal.__module__.startswith("app.signals.")]
 DEPLOY = {"site_id": "s1", "site": "hello", "deploy_id": "d1", "number": 3}
 FAILURE = Failure(code="internal", stage="upload", message="It broke.")
+BLOCK = "ab" * 32
+HOST = {"hostname": "hello.localhost", "kind": "subdomain", "mode": "default"}
+ADDED = DomainAdded.model_validate({"site_id": "s1", "site": "hello", "domain_id": "o1", **HOST})
 
 
 @pytest.mark.parametrize("signal", DECLARED, ids=lambda signal: signal.type)
@@ -63,18 +66,11 @@ def test_everything_about_a_deploy_is_in_its_sites_stream_and_is_called_as_peopl
         (UploadFailed(site_id="s1", site="hello", failure=FAILURE), "/sites/s1", "s1", "hello"),
         (UploadFailed(**DEPLOY, failure=FAILURE), "/sites/s1", "d1", "hello #3"),
         (DomainSyncFailed(site_id="s1", site="hello", failure=FAILURE), "/sites/s1", "s1", "hello"),
-        (
-            DomainAdded(
-                site_id="s1", site="hello", domain_id="o1", hostname="hello.localhost", kind="subdomain", mode="default"
-            ),
-            "/sites/s1",
-            "o1",
-            "hello.localhost",
-        ),
+        (ADDED, "/sites/s1", "o1", "hello.localhost"),
         (TokenCreated(token_id="t1", name="CI", scopes=("deploy",)), "/tokens/t1", "t1", "CI"),
         (TokenRevoked(token_id="t1", name="CI"), "/tokens/t1", "t1", "CI"),
-        (IntegrityFailed(digest="ab" * 32, cid="bafk", failure=FAILURE), f"/storage/{'ab' * 32}", "ab" * 32, "block abababababab"),
-        (IntegrityRestored(digest="ab" * 32), f"/storage/{'ab' * 32}", "ab" * 32, "block abababababab"),
+        (IntegrityFailed(digest=BLOCK, cid="b", failure=FAILURE), f"/storage/{BLOCK}", BLOCK, "block abababababab"),
+        (IntegrityRestored(digest=BLOCK), f"/storage/{BLOCK}", BLOCK, "block abababababab"),
     ],
     ids=lambda value: value.type if isinstance(value, Signal) else "",
 )  # fmt: skip
