@@ -62,7 +62,7 @@ def by_digest(db: Connection, digest: str) -> Token | None:
 
 
 def page(db: Connection, limit: int, after: str | None = None, site_id: str | None = None) -> list[Token]:
-    """Tokens in force, newest first, behind the one with the id `after`; `site_id` is what they are bound to."""
+    """Tokens in force, newest first, behind the id `after`; `site_id` is what they are bound to."""
     query = select(tokens).where(tokens.c.revoked_at.is_(None)).order_by(tokens.c.id.desc()).limit(limit)
     if after is not None:
         query = query.where(tokens.c.id < after)

@@ -31,6 +31,7 @@ DECLARED = [signal for signal in SIGNALS.values() if signal.__module__.startswit
 DEPLOY = {"site_id": "s1", "site": "hello", "deploy_id": "d1", "number": 3}
 FAILURE = Failure(code="internal", stage="upload", message="It broke.")
 BLOCK = "ab" * 32
+LOST = IntegrityFailed(digest=BLOCK, cid="b", failure=FAILURE)
 HOST = {"hostname": "hello.localhost", "kind": "subdomain", "mode": "default"}
 ADDED = DomainAdded.model_validate({"site_id": "s1", "site": "hello", "domain_id": "o1", **HOST})
 
@@ -69,7 +70,7 @@ def test_everything_about_a_deploy_is_in_its_sites_stream_and_is_called_as_peopl
         (ADDED, "/sites/s1", "o1", "hello.localhost"),
         (TokenCreated(token_id="t1", name="CI", scopes=("deploy",)), "/tokens/t1", "t1", "CI"),
         (TokenRevoked(token_id="t1", name="CI"), "/tokens/t1", "t1", "CI"),
-        (IntegrityFailed(digest=BLOCK, cid="b", failure=FAILURE), f"/storage/{BLOCK}", BLOCK, "block abababababab"),
+        (LOST, f"/storage/{BLOCK}", BLOCK, "block abababababab"),
         (IntegrityRestored(digest=BLOCK), f"/storage/{BLOCK}", BLOCK, "block abababababab"),
     ],
     ids=lambda value: value.type if isinstance(value, Signal) else "",
