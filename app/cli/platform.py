@@ -14,6 +14,8 @@ from app.errors import PermanentError, RetryableError
 
 #: Seconds: a server that is silent for longer is taken for gone. An open stream says something more often.
 PATIENCE = httpx2.Timeout(60.0, connect=10.0)
+#: What the command line knows better than the API.
+HINTS = {"token_missing": "Give --token, or set ANTIPHON_TOKEN."}
 
 
 class Platform:
@@ -119,7 +121,8 @@ def refusal(response: httpx2.Response) -> PermanentError:
     """What an answer that is an error says, as an error of this process."""
     try:
         problem = response.json()
-        return PermanentError(problem["code"], problem["detail"], problem.get("hint") or "")
+        code = problem["code"]
+        return PermanentError(code, problem["detail"], HINTS.get(code) or problem.get("hint") or "")
     except (ValueError, KeyError, TypeError):
         message = f"{response.url} answered {response.status_code} and not what the platform says."
         return PermanentError("answer_unknown", message, "Check that --server is the address of Antiphon.")

@@ -22,21 +22,20 @@ WIDEST = 28
 def follow_events(platform: Platform, after: int = 0, **query: Any) -> Iterator[dict[str, Any] | None]:
     """Events behind a place in the log, as they come, for as long as they are asked for.
 
-    None when the server only says that it lives. RetryableError when it does not for long.
+    None when the server only says that it lives. RetryableError when it is away for long.
     """
     failures = 0
-    while True:
+    while failures < TRIES:
         try:
             for message in platform.stream(at("events", "stream"), after, **query):
                 failures = 0
-                if message:
-                    after = message.place
+                after = message.place if message else after
                 yield message.event if message else None
         except RetryableError:
             failures += 1
-            if failures >= TRIES:
+            if failures == TRIES:
                 raise
-            time.sleep(PAUSE)
+        time.sleep(PAUSE)
 
 
 class Timeline:
@@ -49,7 +48,7 @@ class Timeline:
         """One event: how long after the first, what, and the few words that its data has to say."""
         moment = datetime.fromisoformat(event["time"])
         self._start = self._start or moment
-        after = duration((moment - self._start).total_seconds() * 1000)
+        after = duration(max(0.0, (moment - self._start).total_seconds()) * 1000)
         kind = click.style(event["type"], fg=_colour(event))
         gap = " " * (WIDEST - len(event["type"]))
         return f"{'+' + after:>10}  {kind}{gap}  {words(event)}".rstrip()

@@ -13,7 +13,7 @@ from app.errors import PermanentError
 
 
 @click.command("verify")
-@click.argument("source", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("source", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("cid", required=False)
 @click.option("--follow-links", is_flag=True, help="Follow links that lead out of DIR too.")
 @prints

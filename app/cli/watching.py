@@ -12,15 +12,19 @@ from app.engine.signal import SIGNALS
 
 #: The states that a deploy leaves no more, or only because of another one.
 ENDED = ("live", "archived", "skipped", "failed", "superseded", "cancelled")
-FAILED, OVERTAKEN = 1, 3
+FAILED, OVERTAKEN, INTERRUPTED = 1, 3, 130
 EXIT = {"failed": FAILED, "superseded": OVERTAKEN, "cancelled": OVERTAKEN}
 
 
 def see_through(platform: Platform, out: Output, started: dict[str, Any]) -> None:
     """Show what happens to a deploy that was started until it has ended; exits as `flask deploy` promises."""
     timeline = Timeline()
-    for event in _until_ended(platform, started):
-        out.say(timeline.line(event))
+    try:
+        for event in _until_ended(platform, started):
+            out.say(timeline.line(event))
+    except KeyboardInterrupt:
+        out.say(f"It goes on without you. See: flask flows show {started['flow']}")
+        raise Exit(INTERRUPTED) from None
     ended = platform.get(at("deploys", started["id"]))
     out.answer(ended, _verdict(ended))
     raise Exit(EXIT.get(ended["status"], 0))

@@ -19,6 +19,11 @@ def tell(data: Mapping[str, Any]) -> list[str]:
     return [f"{phrase[: _LONGEST - 1]}…" if len(phrase) > _LONGEST else phrase for phrase in _phrases(data)]
 
 
+def counted(count: int, name: str) -> str:
+    """A number of things; `name` is one of them."""
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
+
+
 def size(count: int) -> str:
     """A number of bytes as people say it."""
     if count < 1000:
@@ -71,9 +76,9 @@ def _number(name: str, value: int) -> Iterator[str]:
     elif name == "size" or name.endswith("bytes"):
         yield f"{size(value)}{' new' if name.startswith('new_') else ''}"
     elif name.startswith("new_"):
-        yield f"{value} new {name.removeprefix('new_')}"
+        yield counted(value, f"new {name.removeprefix('new_').removesuffix('s')}")
     else:
-        yield f"{value} {(name.removesuffix('s') if value == 1 else name).replace('_', ' ')}"
+        yield counted(value, name.replace("_", " ").removesuffix("s"))
 
 
 def _printable(value: str) -> str:

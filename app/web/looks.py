@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from app.engine import now
-from app.signals.telling import duration, size
+from app.signals.telling import counted, duration, size
 from app.web.blueprint import web
 from config import addresses
 
@@ -50,7 +50,7 @@ def kind(name: str) -> str:
 @web.app_template_filter()
 def files(count: int) -> str:
     """A number of files."""
-    return "1 file" if count == 1 else f"{count:,} files"
+    return counted(count, "file")
 
 
 @web.app_template_filter()

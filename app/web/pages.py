@@ -13,6 +13,7 @@ SESSION = {
     "SESSION_COOKIE_NAME": "antiphon",
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Strict",
+    "SESSION_REFRESH_EACH_REQUEST": False,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
 }
 
