@@ -1,6 +1,5 @@
 """Deploy hooks: making and deleting them, and the addresses by which CI systems deploy without a token."""
 
-from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app, g
@@ -11,7 +10,7 @@ from app.api.commands import Answer, Repeatable, perform, secret_for
 from app.api.deploys import DeployAnswer, deploy_upload
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
-from app.api.requests import Text
+from app.api.requests import Moment, Text
 from app.api.sites import SitePath
 from app.api.uploads import BODY
 from app.api.v1 import entrance, v1
@@ -50,7 +49,7 @@ class HookAnswer(BaseModel):
     id: str
     site: str
     name: str
-    created_at: datetime
+    created_at: Moment
 
 
 class NewHookAnswer(HookAnswer):

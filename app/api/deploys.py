@@ -1,7 +1,6 @@
 """Deploys: listing and showing them, asking for one, and going back to an earlier one."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app, request
@@ -11,7 +10,7 @@ from app.api.auth import asker, check_stream, require_site, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, Place, listed
-from app.api.requests import Text
+from app.api.requests import Moment, Text
 from app.api.sites import SitePath, url_of
 from app.api.uploads import BODY, Upload, noted
 from app.api.v1 import v1
@@ -68,9 +67,9 @@ class DeployAnswer(BaseModel):
     warnings: list[dict[str, Any]]
     failure: dict[str, Any] | None
     targets: list[dict[str, Any]]
-    created_at: datetime
-    published_at: datetime | None
-    completed_at: datetime | None
+    created_at: Moment
+    published_at: Moment | None
+    completed_at: Moment | None
     url: str
     preview_url: str | None
 

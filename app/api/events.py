@@ -1,6 +1,5 @@
 """Events: the log as CloudEvents 1.0, as a list and one by one."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -10,7 +9,7 @@ from app.api.errors import problems
 from app.api.paging import Listed, Page, Place, listed
 from app.api.reactions import ReactionAnswer
 from app.api.reactions import said as said_of_reaction
-from app.api.requests import Text
+from app.api.requests import Moment, Text
 from app.api.v1 import v1
 from app.engine import Event, log, reading, views
 from app.engine.signal import types_like
@@ -39,7 +38,7 @@ class CloudEvent(BaseModel):
     id: str
     source: str
     type: str
-    time: datetime
+    time: Moment
     subject: str
     datacontenttype: str = "application/json"
     correlationid: str

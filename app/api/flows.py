@@ -1,6 +1,5 @@
 """Flows: `/v1/flows`."""
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +11,7 @@ from app.api.events import said as said_of_event
 from app.api.paging import Listed, Page, listed
 from app.api.reactions import ReactionAnswer
 from app.api.reactions import said as said_of_reaction
-from app.api.requests import Text
+from app.api.requests import Moment, Text
 from app.api.v1 import v1
 from app.engine import log, reading, views
 from app.engine.views import Flow
@@ -39,8 +38,8 @@ class FlowAnswer(BaseModel):
     label: str
     state: str
     open: int
-    started_at: datetime
-    ended_at: datetime | None
+    started_at: Moment
+    ended_at: Moment | None
 
 
 class WholeFlow(FlowAnswer):

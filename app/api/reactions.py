@@ -1,6 +1,5 @@
 """Reactions: `/v1/reactions`."""
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -8,7 +7,7 @@ from pydantic import BaseModel
 from app.api.auth import asker, check_stream, scope
 from app.api.errors import problems
 from app.api.paging import Listed, Page, listed
-from app.api.requests import Text
+from app.api.requests import Moment, Text
 from app.api.v1 import v1
 from app.engine import reading, views
 from app.engine.views import Reaction
@@ -48,11 +47,11 @@ class ReactionAnswer(BaseModel):
     outcome: str | None
     attempt: int
     key: str | None
-    due_at: datetime | None
+    due_at: Moment | None
     failure: dict[str, Any] | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
+    created_at: Moment
+    started_at: Moment | None
+    ended_at: Moment | None
 
 
 class ReactionList(Listed):

@@ -2,11 +2,12 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Never
 
 import structlog
 from flask import Flask, Request, Response, g, request
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PlainSerializer, WithJsonSchema
 
 from app.engine import new_id
 from app.errors import InvalidInput, NotFound, Unsupported
@@ -31,6 +32,16 @@ def is_storable(text: str) -> bool:
 
 #: Any text that a person or a machine may send.
 Text = Annotated[str, AfterValidator(_storable)]
+
+
+def _spelt(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+#: An instant in an answer: RFC 3339 in UTC, always as long, so that texts compare like the instants.
+Moment = Annotated[
+    datetime, PlainSerializer(_spelt), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 
 
 class JsonRequest(Request):

@@ -1,6 +1,5 @@
 """Sites: `/v1/sites`."""
 
-from datetime import datetime
 from typing import Any, Literal
 
 from flask import Response, current_app
@@ -10,7 +9,7 @@ from app.api.auth import another_site, asker, require_site, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
-from app.api.requests import Text
+from app.api.requests import Moment, Text
 from app.api.v1 import v1
 from app.commands.sites import create_site, delete_site, rename_site
 from app.engine import reading
@@ -50,7 +49,7 @@ class SiteAnswer(BaseModel):
     live_deploy: str | None
     live_cid: str | None
     locked: Literal[False]
-    created_at: datetime
+    created_at: Moment
 
 
 class SiteList(Listed):

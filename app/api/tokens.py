@@ -1,6 +1,5 @@
 """Tokens: `/v1/tokens`. A token bound to a site sees, makes and revokes only tokens of that site."""
 
-from datetime import datetime
 from typing import Any
 
 from flask import Response
@@ -10,7 +9,7 @@ from app.api.auth import another_site, asker, scope
 from app.api.commands import Answer, Repeatable, perform, secret_for
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
-from app.api.requests import Text
+from app.api.requests import Moment, Text
 from app.api.v1 import v1
 from app.commands.tokens import create_token, revoke_token
 from app.engine import reading
@@ -42,7 +41,7 @@ class TokenAnswer(BaseModel):
     name: str
     scopes: list[str]
     site: str | None
-    created_at: datetime
+    created_at: Moment
 
 
 class NewTokenAnswer(TokenAnswer):

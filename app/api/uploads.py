@@ -105,7 +105,7 @@ class Upload:
         except RequestEntityTooLarge as error:
             raise _too_large(self._limit if length > self._limit else None) from error
         except ValueError as error:
-            if sent.stream.tell() < length:
+            if _broke_off(sent.stream, length):
                 raise _cut() from error
             hint = "Let a library or curl -F put it together."
             raise InvalidInput("multipart_invalid", f"The form cannot be read: {error}.", hint) from error
@@ -164,6 +164,14 @@ def _said(fields: MultiDict[str, str], name: str) -> str | None:
         hint = f"Use at most {LONGEST[name]:,} characters, and no NUL."
         raise InvalidInput("version_invalid", f"The field {name} cannot be kept.", hint)
     return said or None
+
+
+def _broke_off(stream: IO[bytes], length: int) -> bool:
+    """Whether fewer bytes came than were announced."""
+    try:
+        return stream.tell() < length and not stream.read(1)
+    except ClientDisconnected:
+        return True
 
 
 def _cut() -> InvalidInput:
