@@ -2,20 +2,21 @@
 
 import inspect
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event as Flag
-from typing import Any, get_type_hints
+from typing import Any, TypedDict, Unpack, get_type_hints
 
 from sqlalchemy import Connection
 
 from app.engine.signal import FailureSignal, Signal, classes_of, signals_in
+from app.errors import RetryableError
 
-#: The longest that an action may take unless it says otherwise, in seconds.
-TIME_LIMIT = 600
+#: How often an action is tried and how many seconds it may take, unless it says otherwise.
+ATTEMPTS, TIME_LIMIT = 5, 600.0
 BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
 
 #: What an action's body may give back.
@@ -30,6 +31,17 @@ class LostLease(Exception):
     """Another attempt has taken this reaction: whatever this one does from here on will not be recorded."""
 
 
+class Tries(TypedDict, total=False):
+    """How an action may be tried; what is left out has its default."""
+
+    #: How often in all, when it raises what may pass (default 5).
+    attempts: int
+    #: Seconds that one attempt may take (default 600).
+    time_limit: float
+    #: Other exceptions that may pass, such as a client library's, each with the failure code that it means.
+    retry_on: Mapping[type[Exception], str]
+
+
 class Action:
     """A function that answers one kind of event. Calling it runs the bare function."""
 
@@ -40,15 +52,16 @@ class Action:
         service: str | None,
         fails_with: type[FailureSignal] | None,
         stage: str | None,
-        attempts: int,
-        time_limit: float,
+        tries: Tries,
     ) -> None:
         self.body = body
         #: `<module of tasks>.<function>`, which is also the name of its Celery task.
         self.name = f"{body.__module__.rpartition('.')[2]}.{body.__name__}"
         self.service, self.fails_with = service, fails_with
         self.stage = stage or body.__name__
-        self.attempts, self.time_limit = attempts, time_limit
+        self.attempts = tries.get("attempts", ATTEMPTS)
+        self.time_limit = tries.get("time_limit", TIME_LIMIT)
+        self.retry_on = tries.get("retry_on", {})
         self.summary = (inspect.getdoc(body) or "").partition("\n")[0]
         hints = get_type_hints(body)
         emitted = signals_in(hints.pop("return", None))
@@ -65,6 +78,15 @@ class Action:
         """Whether it touches a service, and so holds no transaction while it works."""
         return self.service is not None
 
+    def meaning(self, error: Exception) -> Exception:
+        """What an exception of the body means: one that `retry_on` names is a RetryableError of that code."""
+        for expected, code in self.retry_on.items():
+            if isinstance(error, expected):
+                meant = RetryableError(code, f"{type(error).__name__}: {error}")
+                meant.__cause__ = error
+                return meant
+        return error
+
     def backoff(self, attempt: int) -> timedelta:
         """How long to wait after a failed attempt: exponential with full jitter."""
         longest = min(BACKOFF_LONGEST, BACKOFF_FIRST * 2.0 ** (attempt - 1))
@@ -76,8 +98,7 @@ def action(
     service: str | None = None,
     fails_with: type[FailureSignal] | None = None,
     stage: str | None = None,
-    attempts: int = 5,
-    time_limit: float = TIME_LIMIT,
+    **tries: Unpack[Tries],
 ) -> Callable[[Body], Action]:
     """Declare an action: one thing that one service does in answer to an event.
 
@@ -86,18 +107,11 @@ def action(
     again, so twice must be harmless; it may return a function without arguments, which decides inside the
     result's transaction. The annotations declare what it answers and what it may record. `fails_with` is
     recorded when it raises a PermanentError, or when it raised retryable ones `attempts` times; its failure
-    names the `stage` (default: the function). `time_limit` is in seconds for one attempt.
+    names the `stage` (default: the function). The rest of the keywords are those of `Tries`.
     """
 
     def declare(body: Body) -> Action:
-        declared = Action(
-            body,
-            service=service,
-            fails_with=fails_with,
-            stage=stage,
-            attempts=attempts,
-            time_limit=time_limit,
-        )
+        declared = Action(body, service=service, fails_with=fails_with, stage=stage, tries=tries)
         if declared.name in ACTIONS and ACTIONS[declared.name].body.__module__ != body.__module__:
             raise ValueError(f"two actions are called {declared.name!r}")
         ACTIONS[declared.name] = declared

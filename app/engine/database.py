@@ -125,7 +125,7 @@ def _begin_immediate(db: Connection) -> None:
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > give_up:
                     raise
-            time.sleep(random.uniform(0.0002, 0.004))  # noqa: S311 - jitter, not a secret
+            time.sleep(random.uniform(0.0001, 0.002))  # noqa: S311 - jitter, not a secret
     finally:
         raw.execute("PRAGMA busy_timeout=5000")
 

@@ -1,5 +1,6 @@
 """The map of what is declared: events lead to listeners, listeners to actions, actions to events."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from app.engine.actions import ACTIONS
@@ -40,31 +41,51 @@ def describe() -> dict[str, Any]:
 
 
 def mermaid(starts: str | None = None) -> str:
-    """The graph as a Mermaid flowchart; with `starts`, only what a flow of that kind can come to.
+    """The graph as a Mermaid flowchart: events, joined by the actions that lead from one to the next.
 
-    Solid arrows are what a flow waits for, dotted ones are followers, thick ones wait until all has settled.
+    With `starts`, only what a flow of that kind can come to. Solid arrows are what a flow waits for,
+    dotted ones are followers, thick ones wait until all that the event caused has settled; failures are
+    dashed boxes.
     """
     listeners, types = _everything() if starts is None else _reachable(starts)
-    lines = ["flowchart TD"]
-    shown: dict[str, None] = {}
-    for listener in listeners:
-        for type_ in (each for each in listener.types if each in types):
-            shown[_event_node(type_)] = None
-            shown[_action_node(listener.action)] = None
-            lines.append(f"  {_id(type_)} {_arrow(listener)} {_id(listener.action)}")
-    for name in dict.fromkeys(listener.action for listener in listeners):
-        for signal in ACTIONS[name].emits:
-            shown[_event_node(signal.type)] = None
-            arrow = "-. fails .->" if issubclass(signal, FailureSignal) else "-->"
-            lines.append(f"  {_id(name)} {arrow} {_id(signal.type)}")
-    return "\n".join([lines[0], *(f"  {node}" for node in shown), *dict.fromkeys(lines[1:])]) + "\n"
+    named: dict[str, None] = {}
+    lines = [_line(listener, types, named) for listener in listeners]
+    failures = ",".join(_id(type_) for type_ in named if issubclass(SIGNALS[type_], FailureSignal))
+    lines += ["classDef failed stroke-dasharray: 4 3", f"class {failures} failed"] if failures else []
+    return "\n".join(["flowchart TD", *(f"  {line}" for line in lines)]) + "\n"
+
+
+def _line(listener: Listener, types: set[str], named: dict[str, None]) -> str:
+    heard = [type_ for type_ in listener.types if type_ in types]
+    left, right = _nodes(heard, named), _nodes((s.type for s in ACTIONS[listener.action].emits), named)
+    if listener.within is not None:
+        return f"{left} == {listener.action}, settled ==> {right}"
+    if not right:  # it records nothing: the action itself is where the arrow ends
+        return f"{left} {'-.->' if listener.follower else '-->'} {_id(listener.action)}([{listener.action}])"
+    return (
+        f"{left} -. {listener.action} .-> {right}"
+        if listener.follower
+        else f"{left} -- {listener.action} --> {right}"
+    )
+
+
+def _nodes(types: Iterable[str], named: dict[str, None]) -> str:
+    """Events side by side; the first time that one is shown it gets its name."""
+    shown = []
+    for type_ in types:
+        shown.append(_id(type_) if type_ in named else f"{_id(type_)}[{type_}]")
+        named[type_] = None
+    return " & ".join(shown)
 
 
 def lint() -> list[str]:
     """What looks like a mistake in the declarations, one sentence each; empty when nothing does."""
     used = {listener.action for listener in LISTENERS.all()}
     heard = {type_ for listener in LISTENERS.all() for type_ in listener.types}
-    awaited = {listener.action for listener in LISTENERS.all() if not listener.follower}
+    summed_up = {
+        type_ for listener in LISTENERS.all() if listener.within is not None for type_ in listener.types
+    }
+    awaited = {x.action for x in LISTENERS.all() if not x.follower and not summed_up.intersection(x.types)}
     recorded = {signal.type for name in awaited for signal in ACTIONS[name].emits}
     found = [
         f"the action {name} answers nothing: no listener names it" for name in sorted(ACTIONS.keys() - used)
@@ -101,22 +122,8 @@ def _reachable(starts: str) -> tuple[list[Listener], set[str]]:
     return list(seen.values()), types
 
 
-def _arrow(listener: Listener) -> str:
-    if listener.within is not None:
-        return "== settled ==>"
-    return "-.->" if listener.follower else "-->"
-
-
 def _id(name: str) -> str:
     return name.replace(".", "_")
-
-
-def _event_node(type_: str) -> str:
-    return f'{_id(type_)}(["{type_}"])'
-
-
-def _action_node(name: str) -> str:
-    return f'{_id(name)}["{name}"]'
 
 
 def _first_line(signal: type) -> str:

@@ -141,6 +141,18 @@ def get_event(db: Connection, event_id: str) -> Event | None:
     return None if row is None else event_of(row)
 
 
+def failures_since(db: Connection, event_id: str) -> list[Event]:
+    """What went wrong in an event's flow after it, oldest first; followers do not count."""
+    since = select(events.c.flow, events.c.serial).where(events.c.id == event_id).subquery()
+    query = _all_events().where(
+        events.c.flow == since.c.flow,
+        events.c.serial > since.c.serial,
+        events.c.type.like("%.failed"),
+        events.c.follower.is_(False),
+    )
+    return [event_of(row) for row in db.execute(query.order_by(events.c.serial))]
+
+
 def catch_up() -> int:
     """Seal what is committed, in transactions of its own; returns how many events were sealed."""
     if get_engine().dialect.name != "postgresql":

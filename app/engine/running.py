@@ -70,7 +70,7 @@ class _Delivery:
         except (*DatabaseTrouble, UnknownSignal):
             raise
         except Exception as error:  # the engine's edge: whatever a body raises is recorded
-            return self._fail(error)
+            return self._fail(self.action.meaning(error))
 
     def _claim(self) -> bool:
         """Count the attempt before the work, in a commit of its own, so that a killer of workers is counted

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, String, Table, delete, insert, select, update
 
-from app.engine import Failure, Json, Timestamp, fold, folded, metadata
+from app.engine import Event, Failure, Json, Timestamp, fold, folded, metadata
+from app.engine.log import failures_since
 from app.models import sites
 from app.models.deploys import Deploy
 from app.signals.deploys import Target
@@ -30,6 +31,10 @@ domains = folded(
         Column("created_at", Timestamp(), nullable=False),
     )
 )
+
+
+#: Failures that are told host name by host name.
+TOLD_BY_HOST = (DomainSyncFailed.type,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,15 @@ def targets_of(db: Connection, deploy: Deploy) -> list[Target]:
     live = sites.get(db, deploy.site_id)
     is_live = live is not None and live.live_deploy_id == deploy.id
     hosts = [_target(domain, deploy.id, is_live=is_live) for domain in of_site(db, deploy.site_id)]
-    return [*(Target.model_validate(missing) for missing in deploy.targets), *hosts]
+    missed = [
+        _missed(event) for event in failures_since(db, deploy.last_event) if event.type not in TOLD_BY_HOST
+    ]
+    return [*(Target.model_validate(missing) for missing in deploy.targets), *missed, *hosts]
+
+
+def _missed(event: Event) -> Target:
+    failure = Failure.model_validate(event.data["failure"])
+    return Target(kind="action", id=event.type, status="failed", failure=failure)
 
 
 def _target(domain: Domain, deploy_id: str, *, is_live: bool) -> Target:
