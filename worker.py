@@ -3,7 +3,7 @@ here.
 """
 
 from app.engine import faults
-from app.engine.deliveries import register_tasks
+from app.engine.workers import register_tasks
 from app.engine.discovery import discover
 from app.engine.queue import get_celery
 

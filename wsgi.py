@@ -4,7 +4,10 @@ from app.engine import faults
 from app.engine.discovery import discover
 from app.factory import create_app
 from app.services.spool import open_spool
+from config.logging import configure_logging
+from config.settings import get_settings
 
+configure_logging(get_settings().log_level)
 discover("app.models", "tasks", "workflows")
 faults.install_from_environment()
 app = create_app(spool=open_spool())

@@ -5,7 +5,7 @@ chain.
 from celery import Celery
 
 from app.engine import Signal, action, on
-from app.engine.deliveries import register_tasks
+from app.engine.workers import register_tasks
 from app.engine.queue import get_celery, redis_client
 
 #: Where finished chains are counted, in the broker.

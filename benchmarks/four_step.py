@@ -16,9 +16,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 BIN = Path(sys.executable).parent
+
+
+class Result(NamedTuple):
+    """Of one round: flows per second, and milliseconds of processor time per flow."""
+
+    rate: float
+    cpu: float
 
 
 def main() -> None:
@@ -40,8 +47,8 @@ def main() -> None:
         report(measured, chosen.flows, url.partition(":")[0])
 
 
-def measure(folder: Path, flows: int, rounds: int) -> dict[str, list[float]]:
-    """Flows per second of each kind, one figure per round; the kinds take turns."""
+def measure(folder: Path, flows: int, rounds: int) -> dict[str, list[Result]]:
+    """One result of each kind per round; the kinds take turns."""
     from benchmarks import contest
 
     contest.prepare()
@@ -50,28 +57,46 @@ def measure(folder: Path, flows: int, rounds: int) -> dict[str, list[float]]:
         "inner": contest.inner_flows,
         "outer": contest.outer_flows,
     }
-    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
-    with workers(folder, lambda: bool(contest.celery.control.ping(timeout=0.5))):
+    results: dict[str, list[Result]] = {kind: [] for kind in kinds}
+    with workers(folder, lambda: bool(contest.celery.control.ping(timeout=0.5))) as pid:
         for kind in kinds.values():
             kind(20)  # warm: connections, caches, compiled statements
         for _ in range(rounds):
             for name, kind in kinds.items():
-                began = time.perf_counter()
+                began, spent = time.perf_counter(), cpu_seconds(pid)
                 kind(flows)
-                seconds[name].append(flows / (time.perf_counter() - began))
-    return seconds
+                took, spent = time.perf_counter() - began, cpu_seconds(pid) - spent
+                results[name].append(Result(flows / took, 1000 * spent / flows))
+    return results
 
 
-def report(measured: dict[str, list[float]], flows: int, database: str) -> None:
-    """One line per kind: the median, the range, and the ratio to the plain chain."""
-    plain = statistics.median(measured["chain"])
+def cpu_seconds(workers: int) -> float:
+    """Processor time that this process and the workers have used; steadier than the clock on a busy
+    machine.
+    """
+    processes = [os.getpid(), workers]
+    for listing in Path(f"/proc/{workers}/task").glob("*/children"):
+        processes += [int(child) for child in listing.read_text().split()]
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in processes]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def report(measured: dict[str, list[Result]], flows: int, database: str) -> None:
+    """One line per kind: medians, the range, and the ratios to the plain chain."""
+    plain = median(measured["chain"])
     print(
         f"{flows} four-step flows a round, {len(measured['chain'])} rounds, {database}, two worker processes"
     )
-    for kind, rates in measured.items():
-        median = statistics.median(rates)
-        shown = f"{median:7.1f} flows/s (from {min(rates):.1f} to {max(rates):.1f})"
-        print(f"  {kind:6} {shown}  {median / plain:.2f}x the plain chain")
+    for kind, results in measured.items():
+        rate, cpu = median(results)
+        rates = [result.rate for result in results]
+        shown = f"{rate:6.1f} flows/s ({min(rates):.1f} to {max(rates):.1f}), {cpu:5.1f} ms CPU per flow"
+        print(f"  {kind:6}{shown}: {rate / plain.rate:.2f}x by the clock, {plain.cpu / cpu:.2f}x by CPU")
+
+
+def median(results: list[Result]) -> Result:
+    """The medians of some results."""
+    return Result(*(statistics.median(figures) for figures in zip(*results, strict=True)))
 
 
 @contextmanager
@@ -86,15 +111,15 @@ def redis(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def workers(folder: Path, answers: Callable[[], bool]) -> Iterator[None]:
-    """Two worker processes for all queues while the block runs."""
+def workers(folder: Path, answers: Callable[[], bool]) -> Iterator[int]:
+    """Two worker processes for all queues while the block runs; the id of their main process."""
     log = folder / "workers.log"
     command = [str(BIN / "celery"), "-A", "benchmarks.flows", "worker", "-Q", "inner,outer", "-c", "2"]
     with running([*command, "--without-gossip", "--without-mingle", "-l", "WARNING"], log) as process:
         while not answers():
             if process.poll() is not None:
                 raise SystemExit(f"the workers did not start:\n{log.read_text()}")
-        yield
+        yield process.pid
 
 
 @contextmanager

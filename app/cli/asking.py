@@ -6,12 +6,13 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 import rich_click as click
-from flask import current_app
+from flask import Flask, current_app
+from flask.cli import with_appcontext
 
 from app.cli.inside import local
 from app.cli.output import Output, Refused
 from app.cli.platform import Platform, remote
-from app.errors import PlatformError
+from app.errors import InvalidInput, PlatformError
 
 P = ParamSpec("P")
 
@@ -29,11 +30,11 @@ def asks(command: Callable[Concatenate[Platform, Output, P], None]) -> Callable[
 
     @wraps(command)
     def run(server: str | None, token: str | None, as_json: bool, **given: Any) -> None:
-        platform = remote(server, token) if server else local(current_app._get_current_object())  # type: ignore[attr-defined]  # the proxy's own way to what it stands for
         with spoken(as_json=as_json):
+            platform = remote(server, token) if server else _here()
             command(platform, Output(as_json=as_json), **given)  # type: ignore[call-arg]  # click knows the names
 
-    return _server(_token(_as_json(run)))
+    return _server(_token(_as_json(with_appcontext(run))))
 
 
 def prints(command: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
@@ -44,7 +45,12 @@ def prints(command: Callable[Concatenate[Output, P], None]) -> Callable[..., Non
         with spoken(as_json=as_json):
             command(Output(as_json=as_json), **given)  # type: ignore[call-arg]  # click knows the names
 
-    return _as_json(run)
+    return _as_json(with_appcontext(run))
+
+
+def _here() -> Platform:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # what the proxy stands for
+    return local(app)
 
 
 @contextmanager
@@ -54,3 +60,6 @@ def spoken(*, as_json: bool = False) -> Iterator[None]:
         yield
     except PlatformError as error:
         raise Refused(error, as_json=as_json) from error
+    except UnicodeEncodeError as error:
+        odd = InvalidInput("text_encoding", "What was typed is not UTF-8.", "Type it in another way.")
+        raise Refused(odd, as_json=as_json) from error

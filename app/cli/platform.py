@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx2
 
 from app.cli.stream import Message, messages
-from app.errors import PermanentError, RetryableError
+from app.errors import InvalidInput, PermanentError, RetryableError
+from config import addresses
 
 #: Seconds: a server that is silent for longer is taken for gone. An open stream says something more often.
 PATIENCE = httpx2.Timeout(60.0, connect=10.0)
@@ -102,14 +103,22 @@ class Platform:
 
 
 def at(*parts: str) -> str:
-    """The path of something in the API; what people typed cannot lead elsewhere."""
+    """The path of something in the API. InvalidInput `name_invalid` for what can be no part of one."""
+    for part in parts:
+        if part in ("", ".", "..") or "/" in part:
+            raise InvalidInput("name_invalid", f"“{part}” is the name of nothing.", "See the list of them.")
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
 def remote(server: str, token: str | None) -> Platform:
-    """The platform at the address `server`."""
+    """The platform at the address `server`. InvalidInput `server_invalid` when it is none."""
+    try:
+        url = httpx2.URL(addresses.web_address(server))
+    except (ValueError, httpx2.InvalidURL) as error:
+        message, hint = f"“{server}” is no address of a server.", "Say it like https://deploy.example.org"
+        raise InvalidInput("server_invalid", message, hint) from error
     client = httpx2.Client(
-        base_url=server.rstrip("/"),
+        base_url=url,
         headers={"Authorization": f"Bearer {token}"} if token else {},
         timeout=PATIENCE,
         transport=httpx2.HTTPTransport(retries=2),

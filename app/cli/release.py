@@ -7,6 +7,7 @@ import rich_click as click
 from alembic import command
 from alembic.config import Config
 from flask import current_app
+from flask.cli import with_appcontext
 
 from app.cli.asking import spoken
 from app.commands.tokens import create_token
@@ -21,6 +22,7 @@ FIRST_TOKEN = "/tokens/first"  # noqa: S105 - a stream's name
 
 
 @click.command("release")
+@with_appcontext
 def release() -> None:
     """Bring the database to this version, and make the first admin token."""
     with spoken():

@@ -13,7 +13,7 @@ from signal import SIGKILL
 
 #: Every point there is, in the order in which a reaction meets them.
 POINTS: tuple[str, ...] = (
-    "delivery.received",  # after the broker's pop, before anything was read
+    "message.received",  # after the broker's pop, before anything was read
     "claim.before_commit",  # the attempt is counted, not yet committed
     "claim.after_commit",  # the attempt is counted, nothing was done
     "outer.after_effect",  # the outside world has changed, nobody wrote it down
@@ -21,7 +21,7 @@ POINTS: tuple[str, ...] = (
     "result.after_commit",  # committed; the hand-off has not begun
     "handoff.before_send",  # about to push a message
     "handoff.after_send",  # some messages pushed
-    "delivery.before_ack",  # all done, the broker does not know yet
+    "message.before_ack",  # all done, the broker does not know yet
     "failure.before_commit",  # a retry, a failure or a burial is written, not committed
     "failure.after_commit",  # committed; the hand-off has not begun
     "command.before_commit",  # a person's request is written, not committed

@@ -35,21 +35,21 @@ def run(action: Action, reaction: str, *, redelivered: bool = False) -> str:
     Harmless at any time and in any number of places at once: whatever is done, running elsewhere or not due
     is left.
     """
-    faults.point("delivery.received")
-    delivery = _Delivery(action, reaction)
+    faults.point("message.received")
+    one_run = _Run(action, reaction)
     try:
-        outcome = delivery.run(redelivered=redelivered)
+        outcome = one_run.run(redelivered=redelivered)
     except DatabaseTrouble as error:
         log.warning("reaction was left to the sweep", reaction=reaction, action=action.name, error=str(error))
         outcome = LEFT
     except UnknownSignal as error:
         log.warning("reaction was put back", reaction=reaction, action=action.name, error=str(error))
         outcome = LEFT
-    faults.point("delivery.before_ack")
+    faults.point("message.before_ack")
     return outcome
 
 
-class _Delivery:
+class _Run:
     """One delivery of a reaction to this worker."""
 
     def __init__(self, action: Action, reaction: str) -> None:

@@ -94,6 +94,6 @@ def _dies_with_us() -> tuple[str, ...]:
     program = shutil.which("setpriv")
     prefix = (program or "", "--pdeathsig", "TERM")
     with suppress(OSError):
-        if program and subprocess.run([*prefix, "true"], capture_output=True).returncode == 0:  # noqa: S603
+        if program and subprocess.run([*prefix, "true"], capture_output=True).returncode == 0:  # noqa: S603 - as it is
             return prefix
     return ()

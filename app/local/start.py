@@ -4,14 +4,15 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from app.local.answers import checks_for, end_redis, redis_answers
+from app.local.answers import Check, checks_for, end_redis, redis_answers
 from app.local.process import Process
 from app.local.procfile import ProcfileError, read_procfile
 from app.local.redis import plan_redis
 from app.local.refusals import Refused, check_ports, claim_home, taken_ports
+from app.local.released import Released
 from app.local.screen import Screen
 from app.local.supervisor import Supervisor
 from app.local.welcome import Link, banner, deploy_example
@@ -19,6 +20,7 @@ from config.settings import Settings
 
 RELEASE, REDIS = "release", "redis"
 UP_SECONDS = 90.0  # in which all must answer
+DOUBT_SECONDS = 20.0
 REDIS_SECONDS = 5.0
 DEATHS_ALLOWED = 3  # of one process, before it has answered
 LEFTOVER_SECONDS = 10.0
@@ -70,14 +72,20 @@ class LocalStart:
     def _bring_up(self, commands: dict[str, str]) -> None:
         self._start_redis()
         self._environment.update(self._settings.as_environment())
-        if RELEASE in commands:
-            self._screen.say("Preparing the database ...")
-            self._release(commands.pop(RELEASE))
+        release, mark = commands.pop(RELEASE, "true"), Released(self._settings, self._root)
+        if doubtful := bool(mark):
+            self._screen.say("The database was prepared before.")
+        else:
+            self._release(release, mark)
         self._screen.say(f"Starting {', '.join(commands)} ...")
         for name, command in commands.items():
             self._supervisor.start(self._process(name, command))
         link = Link(self._environment, self._root, self._settings.public_url)
-        self._wait_for(checks_for(commands, self._settings))
+        checks = checks_for(commands, self._settings)
+        if doubtful and not self._come_up_soon(checks):
+            self._release(release, mark)
+            self._supervisor.forgive()
+        self._wait_for(checks)
         deploy_example(self._settings, self._environment, self._root, self.stop)
         self._unless_stopped()
         self._screen.say(banner(self._settings, link.text()))
@@ -103,14 +111,22 @@ class LocalStart:
                 raise Refused("Nothing answers at the address that REDIS_URL names.") from None
             raise
 
-    def _release(self, command: str) -> None:
+    def _release(self, command: str, mark: Released) -> None:
+        self._screen.say("Preparing the database ...")
         process = self._process(RELEASE, command)
         code = self._supervisor.run_once(process, self.stop)
         self._unless_stopped()
         if code:
             raise Refused(self._last_words(process.log, "release failed"))
+        mark.remember()
 
-    def _wait_for(self, checks: dict[str, Callable[[], bool]], seconds: float = UP_SECONDS) -> None:
+    def _come_up_soon(self, checks: dict[str, Check]) -> bool:
+        """Whether all answer soon. If not, the mark that the database was prepared may be wrong."""
+        with suppress(Refused):
+            self._wait_for(checks, seconds=DOUBT_SECONDS)
+        return not checks
+
+    def _wait_for(self, checks: dict[str, Check], seconds: float = UP_SECONDS) -> None:
         """Until every check holds; Refused when a process keeps dying or time is up."""
         until = time.monotonic() + seconds
         while checks:

@@ -62,6 +62,11 @@ class Supervisor:
         """How often it died of late."""
         return self._watched[name].deaths if name in self._watched else 0
 
+    def forgive(self) -> None:
+        """Forget all deaths: what they came from is mended."""
+        for watched in self._watched.values():
+            watched.deaths = 0
+
     def look_after(self) -> None:
         """Notice who died and start again those whose pause is over."""
         now = self._clock()

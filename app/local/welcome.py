@@ -13,12 +13,12 @@ EXAMPLE, EXAMPLE_SLUG = Path("examples/site"), "hello"
 
 
 class Link:
-    """A one-time sign-in link, asked for beside the rest of the start because the asking takes a second."""
+    """A one-time sign-in link, asked for beside the rest of the start because the asking takes time."""
 
     def __init__(self, environment: Mapping[str, str], cwd: Path, instead: str) -> None:
         self._instead = instead
         self._asked = subprocess.Popen(
-            ["flask", "sign-in-link"],  # noqa: S607 - PATH begins with our environment
+            [sys.executable, "-m", "app.local.sign_in"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
@@ -48,7 +48,7 @@ def deploy_example(
         return
     server = f"http://{addresses.reachable(settings.host)}:{settings.port}"
     deploy = subprocess.Popen(  # noqa: S603 - no word of it is from outside
-        ["flask", "deploy", str(EXAMPLE), "--site", EXAMPLE_SLUG, "--watch"],  # noqa: S607 - as above
+        ["flask", "deploy", str(EXAMPLE), "--site", EXAMPLE_SLUG, "--watch"],  # noqa: S607 - PATH begins with our environment
         stdout=sys.stdout,
         stderr=sys.stderr,
         stdin=subprocess.DEVNULL,

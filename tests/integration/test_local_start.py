@@ -154,6 +154,38 @@ def test_a_second_start_of_the_same_home_is_refused_and_harms_nothing(start, fol
     assert listens(first.settings["PORT"])
 
 
+def test_a_database_that_was_prepared_is_not_prepared_again(start, folder, home):
+    (folder / "Procfile").write_text("release: sh -c 'touch $ANTIPHON_HOME/antiphon.db'\nworker: sleep 600\n")
+    home.mkdir()
+    (home / "admin-token").write_text("t")
+    for said in ("Preparing the database ...", "The database was prepared before."):
+        started = start(folder)
+        started.wait_for(UP)
+        started.end()
+        assert said in started.lines
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "0002.py").write_text("another migration")
+    start(folder).wait_for("Preparing the database ...")
+
+
+def test_a_mark_of_a_database_that_is_gone_is_found_out(start, folder, home):
+    """What a mark cannot see, such as the dropped database of a server; here a table that web needs."""
+    (folder / "Procfile").write_text(
+        "release: sh -c 'touch $ANTIPHON_HOME/antiphon.db $ANTIPHON_HOME/table'\n"
+        "web: sh -c 'test -e $ANTIPHON_HOME/table && exec python serve.py PORT'\n"
+    )
+    home.mkdir()
+    (home / "admin-token").write_text("t")
+    first = start(folder)
+    first.wait_for(UP)
+    first.end()
+    (home / "table").unlink()
+    again = start(folder)
+    again.wait_for("The database was prepared before.")
+    again.wait_for("Preparing the database ...")
+    again.wait_for(UP)
+
+
 def test_a_failed_release_starts_nothing_and_shows_its_last_words(start, folder, home):
     (folder / "Procfile").write_text("release: sh -c 'echo no such table; exit 2'\nweb: sleep 9\n")
     started = start(folder)

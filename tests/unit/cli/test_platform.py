@@ -29,7 +29,12 @@ def refused(asked: Callable[[], object]) -> PlatformError:
 
 
 def test_what_people_type_stays_one_part_of_the_path():
-    assert at("sites", "../tokens", "a/b?c#d") == "/v1/sites/..%2Ftokens/a%2Fb%3Fc%23d"
+    assert at("sites", "a b?c#d%2F..") == "/v1/sites/a%20b%3Fc%23d%252F.."
+
+
+@pytest.mark.parametrize("typed", ["", ".", "..", "../tokens", "a/b", "/"])
+def test_what_could_lead_elsewhere_is_the_name_of_nothing(typed):
+    assert refused(lambda: at("sites", typed)).code == "name_invalid"
 
 
 def test_parameters_that_are_none_are_left_out():

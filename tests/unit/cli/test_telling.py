@@ -68,9 +68,8 @@ def test_what_says_by_itself_what_it_is_needs_no_name():
 
 
 def test_other_values_come_with_their_names():
-    assert tell({"ref": "main", "files": 1, "bytes": 2000, "new_blocks": 3, "new_bytes": 10, "duration_ms": 5}) == [
-        "ref main", "1 file", "2.0 kB", "3 new blocks", "10 B new", "5 ms",
-    ]  # fmt: skip
+    data = {"ref": "main", "files": 1, "bytes": 2000, "new_blocks": 3, "new_bytes": 10, "duration_ms": 5}
+    assert tell(data) == ["ref main", "1 file", "2.0 kB", "3 new blocks", "10 B new", "5 ms"]
 
 
 def test_a_difference_names_only_what_differs():

@@ -28,9 +28,8 @@ class Far:
 
     def __init__(self, status: str, *story: dict[str, Any] | str, **deploy: Any) -> None:
         self.story = story
-        self.deploy = {
-            **STARTED, "status": status, "failure": None, "targets": [], "url": "http://hello/", "cid": "bafy",
-        } | deploy  # fmt: skip
+        shown = {"failure": None, "targets": [], "url": "http://hello/", "cid": "bafy"}
+        self.deploy = STARTED | shown | {"status": status} | deploy
         self.flow: dict[str, Any] = {"id": "f1", "ended_at": None}
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
