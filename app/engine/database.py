@@ -118,16 +118,20 @@ def _begin_immediate(db: Connection) -> None:
     raw.execute("PRAGMA busy_timeout=0")
     give_up = time.monotonic() + SQLITE_PATIENCE
     try:
-        while True:
-            try:
-                raw.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > give_up:
-                    raise
+        while not _begins(raw, last=time.monotonic() > give_up):
             time.sleep(random.uniform(0.0001, 0.002))  # noqa: S311 - jitter, not a secret
     finally:
         raw.execute("PRAGMA busy_timeout=5000")
+
+
+def _begins(raw: Any, *, last: bool) -> bool:
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if last or "locked" not in str(error):
+            raise
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, func, insert, null, select, update
 
 from app.engine.database import Timestamp
-from app.engine.signal import Signal
+from app.engine.signal import Event, Signal
 from app.engine.tables import flows, scopes
 
 RUNNING, SUCCEEDED = "running", "succeeded"
@@ -61,9 +61,10 @@ def count_flow(db: Connection, flow: str, delta: int, end: str | None, now: date
     db.execute(_COUNT_FLOW, {"flow": flow, "delta": delta, "end": end, "at": now})
 
 
-def insert_scope(db: Connection, values: dict[str, Any]) -> None:
-    """Write down a scope."""
-    db.execute(_INSERT_SCOPE, values)
+def insert_scope(db: Connection, event: Event, parent: str | None, waiting: dict[str, str]) -> None:
+    """Write down the scope of an event: nothing in it is counted yet, and these listeners wait until so long."""
+    values = {"id": event.id, "parent": parent, "flow": event.flow, "open": 0, "waiting": waiting}
+    db.execute(_INSERT_SCOPE, values | {"deadline_at": min(map(datetime.fromisoformat, waiting.values()))})
 
 
 def count_scope(db: Connection, scope: str, delta: int) -> Row[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 import structlog
 from celery import Celery
@@ -86,31 +87,34 @@ def send(messages: Iterable[Message], *, give_up: float) -> int:
     if not _breaker.allows():
         return 0
     sent = 0
-    app = get_celery()
     try:
-        with app.producer_or_acquire() as producer:
+        with get_celery().producer_or_acquire() as producer:
             for message in messages:
-                faults.point("handoff.before_send")
-                app.send_task(
-                    message.action,
-                    (message.reaction,),
-                    task_id=message.reaction,
-                    root_id=message.flow,
-                    parent_id=message.parent,
-                    argsrepr=message.label,
-                    kwargsrepr="",
-                    queue=OUTER if message.outer else INNER,
-                    producer=producer,
-                    retry=False,
-                )
+                _push(message, producer)
                 sent += 1
-                faults.point("handoff.after_send")
                 if time.monotonic() > give_up:
                     break
     except Exception as error:  # any broker trouble: kombu, redis and sockets raise unrelated classes
         _breaker.trip()
         log.warning("broker refused messages", sent=sent, error=repr(error))
     return sent
+
+
+def _push(message: Message, producer: Any) -> None:
+    faults.point("handoff.before_send")
+    get_celery().send_task(
+        message.action,
+        (message.reaction,),
+        task_id=message.reaction,
+        root_id=message.flow,
+        parent_id=message.parent,
+        argsrepr=message.label,
+        kwargsrepr="",
+        queue=OUTER if message.outer else INNER,
+        producer=producer,
+        retry=False,
+    )
+    faults.point("handoff.after_send")
 
 
 def broker_identity() -> str | None:

@@ -2,6 +2,7 @@
 once.
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlalchemy.orm import aliased
 from app.engine import clock, log
 from app.engine.listeners import Listener
 from app.engine.queue import HANDOFF_MESSAGES, Message
-from app.engine.signal import Event
+from app.engine.signal import Event, Failure
 from app.engine.tables import events, reactions, streams
 
 WAITING, READY, RUNNING, DONE, DEAD, SKIPPED = "waiting", "ready", "running", "done", "dead", "skipped"
@@ -191,16 +192,27 @@ def extend_lease(db: Connection, reaction: str, fence: int, lease: timedelta) ->
     return db.execute(_EXTEND, values).rowcount == 1
 
 
-def finish(
-    db: Connection,
-    loaded: Loaded,
-    *,
-    state: str,
-    outcome: str | None,
-    failure: dict[str, Any] | None = None,
-    due_at: datetime | None = None,
-) -> bool:
-    """End an attempt: the reaction is done or dead, or (with `due_at`) waits for its next attempt.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended: the reaction is done or dead, or waits until `due_at` for its next attempt."""
+
+    state: str
+    outcome: str | None = None
+    failure: Failure | None = None
+    #: What was raised, for the traceback that stands beside the failure.
+    error: Exception | None = None
+    due_at: datetime | None = None
+
+    def shown(self) -> dict[str, Any] | None:
+        """The failure as it is kept with the reaction."""
+        if self.failure is None:
+            return None
+        lines = {"traceback": traceback.format_exception(self.error)[-8:]} if self.error else {}
+        return self.failure.model_dump(mode="json") | lines
+
+
+def finish(db: Connection, loaded: Loaded, ending: Ending) -> bool:
+    """Write down how an attempt ended.
 
     False when another attempt has taken the reaction meanwhile: then the transaction must not be committed.
     """
@@ -208,13 +220,13 @@ def finish(
     values = {
         "ended": loaded.id,
         "held": loaded.fence,
-        "new_state": state,
-        "new_outcome": outcome,
+        "new_state": ending.state,
+        "new_outcome": ending.outcome,
         "tries": max(1, loaded.attempt),
-        "why": failure,
-        "next": due_at,
+        "why": ending.shown(),
+        "next": ending.due_at,
         "began": loaded.started_at or now,
-        "at": None if due_at else now,
+        "at": None if ending.due_at else now,
     }
     return db.execute(_FINISH, values).rowcount == 1
 

@@ -149,9 +149,7 @@ class Recording:
                 self._make(listener, event, scope)
             return
         deadlines = {x.name: (event.time + timedelta(seconds=x.within or 0)).isoformat() for x in waiting}
-        values = {"id": event.id, "parent": scope, "flow": event.flow, "open": 0, "waiting": deadlines}
-        soonest = min(map(datetime.fromisoformat, deadlines.values()))
-        flows.insert_scope(self.db, values | {"deadline_at": soonest})
+        flows.insert_scope(self.db, event, scope, deadlines)
         self._new_scopes.append(event.id)
 
     def _make(self, listener: Listener, event: Event, scope: str | None) -> bool:

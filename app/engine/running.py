@@ -2,7 +2,6 @@
 
 import os
 import socket
-import traceback
 from typing import Any
 
 import structlog
@@ -14,7 +13,7 @@ from app.engine.actions import Action, Attempt, LostLease, attempting
 from app.engine.database import writing
 from app.engine.leases import HEARTBEAT
 from app.engine.queue import lease
-from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Loaded
+from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Ending, Loaded
 from app.engine.recording import Recording, recording
 from app.engine.signal import Failure, ReactionDeadLettered, Signal, UnknownSignal, revive
 from app.errors import PlatformError, RetryableError
@@ -136,7 +135,7 @@ class _Run:
                     f"{self.action.name} returned {signal!r}, which its annotation does not declare"
                 )
             work.record(signal)
-        _finish(work, loaded, DONE, "succeeded" if signals else "ignored")
+        _finish(work, loaded, Ending(DONE, "succeeded" if signals else "ignored"))
 
     def _fail(self, error: Exception) -> str:
         """Put the reaction off, or record what went wrong; if even that fails, bury it."""
@@ -158,12 +157,12 @@ class _Run:
         if failure.retryable and failure.attempt < self.action.attempts:
             due = work.now + self.action.backoff(failure.attempt)
             log.info("attempt failed", attempt=failure.attempt, next_at=due.isoformat(), **fields)
-            _finish(work, loaded, WAITING, None, failure=failure, error=error, due_at=due)
+            _finish(work, loaded, Ending(WAITING, failure=failure, error=error, due_at=due))
             return WAITING
         if isinstance(error, PlatformError) and self.action.fails_with is not None:
             log.warning("action failed", message=failure.message, **fields)
             work.record(self.action.fails_with.from_failure(revive(loaded.event), failure))
-            _finish(work, loaded, DONE, "failed", failure=failure)
+            _finish(work, loaded, Ending(DONE, "failed", failure))
             return DONE
         bury(work, loaded, failure, error)
         return DEAD
@@ -194,7 +193,7 @@ def bury(work: Recording, loaded: Loaded, failure: Failure, error: Exception | N
             failure=failure.model_copy(update={"retryable": False}),
         )
     )
-    _finish(work, loaded, DEAD, "dead", failure=failure, error=error)
+    _finish(work, loaded, Ending(DEAD, "dead", failure, error))
 
 
 def describe(error: Exception, action: Action, *, attempt: int) -> Failure:
@@ -221,20 +220,8 @@ def describe(error: Exception, action: Action, *, attempt: int) -> Failure:
     )
 
 
-def _finish(
-    work: Recording,
-    loaded: Loaded,
-    state: str,
-    outcome: str | None,
-    *,
-    failure: Failure | None = None,
-    error: Exception | None = None,
-    due_at: Any = None,
-) -> None:
-    shown = failure.model_dump(mode="json") if failure else None
-    if shown is not None and error is not None:
-        shown["traceback"] = traceback.format_exception(error)[-8:]
-    if not reactions.finish(work.db, loaded, state=state, outcome=outcome, failure=shown, due_at=due_at):
+def _finish(work: Recording, loaded: Loaded, ending: Ending) -> None:
+    if not reactions.finish(work.db, loaded, ending):
         raise LostLease
-    if due_at is None:
+    if ending.due_at is None:
         work.end_reaction(loaded)
