@@ -62,7 +62,7 @@ def count_flow(db: Connection, flow: str, delta: int, end: str | None, now: date
 
 
 def insert_scope(db: Connection, event: Event, parent: str | None, waiting: dict[str, str]) -> None:
-    """Write down the scope of an event: nothing in it is counted yet, and these listeners wait until so long."""
+    """Write down the scope of an event, empty yet: which listeners wait for it, each until when (ISO)."""
     values = {"id": event.id, "parent": parent, "flow": event.flow, "open": 0, "waiting": waiting}
     db.execute(_INSERT_SCOPE, values | {"deadline_at": min(map(datetime.fromisoformat, waiting.values()))})
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
 
 import structlog
 from celery import Celery
@@ -88,19 +87,18 @@ def send(messages: Iterable[Message], *, give_up: float) -> int:
         return 0
     sent = 0
     try:
-        with get_celery().producer_or_acquire() as producer:
-            for message in messages:
-                _push(message, producer)
-                sent += 1
-                if time.monotonic() > give_up:
-                    break
+        for message in messages:
+            _push(message)
+            sent += 1
+            if time.monotonic() > give_up:
+                break
     except Exception as error:  # any broker trouble: kombu, redis and sockets raise unrelated classes
         _breaker.trip()
         log.warning("broker refused messages", sent=sent, error=repr(error))
     return sent
 
 
-def _push(message: Message, producer: Any) -> None:
+def _push(message: Message) -> None:
     faults.point("handoff.before_send")
     get_celery().send_task(
         message.action,
@@ -111,7 +109,6 @@ def _push(message: Message, producer: Any) -> None:
         argsrepr=message.label,
         kwargsrepr="",
         queue=OUTER if message.outer else INNER,
-        producer=producer,
         retry=False,
     )
     faults.point("handoff.after_send")

@@ -173,9 +173,7 @@ class Recording:
 
     def _goes_round(self, listener: Listener, event: Event) -> str | None:
         if event.depth > reactions.DEEPEST:
-            return (
-                f"{event.depth} reactions in a row led here; a line of causes may be {reactions.DEEPEST} long"
-            )
+            return f"{event.depth} reactions led here one by one; at most {reactions.DEEPEST} may"
         if self._ancestry is None:
             origin = self.origin.reaction
             self._ancestry = reactions.repeats(self.db, origin) if origin else Counter()
