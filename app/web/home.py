@@ -1,6 +1,6 @@
 """The first page: the sites with what they serve, and the newest flows."""
 
-from flask import current_app, render_template, request
+from flask import abort, current_app, render_template, request
 
 from app.engine import reading
 from app.engine.views import flow_page
@@ -15,6 +15,8 @@ SITES, FLOWS = 100, 25
 def home() -> str:
     """Sites and flows; `?before=<flow>` shows older flows."""
     before = request.args.get("before")
+    if before and not before.isprintable():
+        abort(404)
     with reading() as db:
         shown = [] if before else sites.page(db, SITES, only=visitor().site_id)
         live = deploys.several(db, [site.live_deploy_id for site in shown if site.live_deploy_id])
