@@ -1,5 +1,6 @@
 """What is written about the project is true of it: the map of folders, the links, the generated pages."""
 
+import importlib
 import re
 import subprocess
 from pathlib import Path
@@ -114,7 +115,10 @@ def test_what_builds_run_is_what_people_run():
 
 def test_the_procfiles_modules_are_there():
     commands = " ".join(read_procfile(ROOT / "Procfile").values())
-    for module in re.findall(r"(\w+):app\b|-A (\w+)\b", commands):
-        assert (ROOT / f"{''.join(module)}.py").exists(), module
+    for module in re.findall(r"\s([\w.]+):app\b|-A ([\w.]+)\b", commands):
+        assert (ROOT / f"{''.join(module).replace('.', '/')}.py").exists(), module
+    for name in re.findall(r"-S (\S+)", commands):
+        module, _, scheduler = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), scheduler), name
     for file in re.findall(r"config/\w+\.py", commands):
         assert (ROOT / file).exists(), file
