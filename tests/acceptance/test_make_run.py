@@ -15,8 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAKE_RUN = ("make", "run")
 UP = "Antiphon is up"
-# Side by side with other tests a start shares the machine; alone it keeps the promise.
-SECOND_START_SECONDS = 20 if "PYTEST_XDIST_WORKER" in os.environ else 5
+SECOND_START_SECONDS = 5  # on a machine that does nothing else
 
 
 def get(port: str, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
@@ -137,6 +136,7 @@ def a_second_start_is_quick_and_finds_the_site_live(start, ports: dict[str, str]
     second.wait_for(UP)
     took = time.monotonic() - began
     assert status(ports["GATEWAY_PORT"], "/", Host=f"hello.localhost:{ports['GATEWAY_PORT']}") == 200
-    assert took < SECOND_START_SECONDS
+    others = os.getloadavg()[0] / (os.cpu_count() or 1)  # tests side by side share the machine
+    assert took < SECOND_START_SECONDS * (1 + others)
     assert "Installing" not in second.text
     assert "site.deploy" not in second.text, "the example is deployed once"
