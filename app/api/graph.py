@@ -6,32 +6,35 @@ from flask import Response
 from pydantic import BaseModel
 
 from app.api.auth import scope
+from app.api.requests import Text
 from app.api.v1 import v1
 from app.engine import graph
+from app.engine.signal import SIGNALS
+from app.errors import InvalidInput
 
 TAGS: Any = [{"name": "Graph", "description": "What leads to what."}]
 
-_TEXT = {"text/vnd.mermaid": {"schema": {"type": "string"}}}
+MERMAID = "text/vnd.mermaid"
+_PARTS = {name: {"type": "array", "items": {"type": "object"}} for name in ("events", "listeners", "actions")}
+_JSON = {"type": "object", "required": list(_PARTS), "properties": _PARTS}
+_OPENAPI: Any = {
+    200: {"content": {"application/json": {"schema": _JSON}, MERMAID: {"schema": {"type": "string"}}}}
+}
 
 
 class GraphQuery(BaseModel):
-    """In which form."""
+    """In which form, and how much of it: `flow` is a kind of flow, for the picture alone."""
 
     format: Literal["json", "mermaid"] = "json"
+    flow: Text | None = None
 
 
-class GraphAnswer(BaseModel):
-    """Events, listeners and actions, which refer to one another by name."""
-
-    events: list[dict[str, Any]]
-    listeners: list[dict[str, Any]]
-    actions: list[dict[str, Any]]
-
-
-@v1.get("/graph", tags=TAGS, responses={200: GraphAnswer})
+@v1.get("/graph", tags=TAGS, responses=_OPENAPI)
 @scope("read")
 def show_graph(query: GraphQuery) -> Any:
     """What is declared to lead to what, as data or as a picture's text."""
     if query.format == "mermaid":
-        return Response(graph.mermaid(), content_type="text/vnd.mermaid; charset=utf-8")
+        if query.flow not in (None, *(signal.starts for signal in SIGNALS.values())):
+            raise InvalidInput("flow_kind_unknown", "No flow is of that kind.", "Try deploy, or rollback.")
+        return Response(graph.mermaid(query.flow), content_type=f"{MERMAID}; charset=utf-8")
     return graph.describe()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -93,24 +94,30 @@ def _beginning(query: StreamQuery, newest: int) -> int:
 def _messages(wanted: Wanted, place: int, newest: Newest) -> Iterator[str]:
     yield f"retry: {COMES_BACK}\n\n"
     spoke = time.monotonic()
-    try:
-        while True:
-            until = newest.place()
-            while place < until:
-                found = _read(wanted, place)
-                for event in found:
-                    yield f"id: {event.position}\nevent: {event.type}\ndata: {json.dumps(said(event))}\n\n"
-                    spoke = time.monotonic()
-                last = found[-1].position if found else 0
-                place = last or until if len(found) == AT_ONCE else max(last or 0, until)
-            if time.monotonic() - spoke >= HEARTBEAT:
-                if not _still_admitted(wanted.asker):
-                    return
+    with suppress(DatabaseAway):  # the reader comes back, and then to a database that answers
+        for found in _batches(wanted, place, newest):
+            silent = not found and time.monotonic() - spoke >= HEARTBEAT
+            if silent and not _still_admitted(wanted.asker):
+                return
+            for event in found:
+                yield f"id: {event.position}\nevent: {event.type}\ndata: {json.dumps(said(event))}\n\n"
+            if silent:
                 yield ": nothing new\n\n"
+            if found or silent:
                 spoke = time.monotonic()
-            time.sleep(POLL)
-    except DatabaseAway:
-        return  # the reader comes back, and then to a database that answers
+
+
+def _batches(wanted: Wanted, place: int, newest: Newest) -> Iterator[list[Event]]:
+    """What is behind `place`, some events at a time, and an empty list after each look at the log."""
+    while True:
+        until = newest.place()
+        while place < until:
+            found = _read(wanted, place)
+            last = found[-1].position or 0 if found else 0
+            place = last if len(found) == AT_ONCE else max(last, until)
+            yield found
+        yield []
+        time.sleep(POLL)
 
 
 def _read(wanted: Wanted, place: int) -> list[Event]:

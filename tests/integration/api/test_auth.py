@@ -6,7 +6,13 @@ import pytest
 
 from tests.fixtures.api import SITE_ZIP, Api, recorded, refused
 
-READS = ["/v1/sites", "/v1/sites/hello", "/v1/sites/hello/deploys", "/v1/sites/hello/deploy-hooks", "/v1/flows"]
+READS = [
+    "/v1/sites",
+    "/v1/sites/hello",
+    "/v1/sites/hello/deploys",
+    "/v1/sites/hello/deploy-hooks",
+    "/v1/flows",
+]
 READS += ["/v1/events", "/v1/reactions", "/v1/graph", "/v1/graph?format=mermaid"]
 ADMIN = [
     ("POST", "/v1/sites", {"slug": "x"}),
@@ -35,7 +41,9 @@ def test_health_documents_and_docs_are_open(sqlite_api: Api) -> None:
         assert nobody.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("header", ["Bearer wrong", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer é", "Token {}"])
+@pytest.mark.parametrize(
+    "header", ["Bearer wrong", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer é", "Token {}"]
+)
 def test_a_wrong_token_is_refused_without_a_word_about_why(sqlite_api: Api, header: str) -> None:
     said = {"Authorization": header.format(sqlite_api.token)}
     answer = sqlite_api.get("/v1/sites", headers=said)
@@ -94,7 +102,11 @@ def test_a_token_of_another_site_sees_and_changes_nothing_here(api: Api) -> None
     flow = api.get(f"/v1/flows/{deploy['flow']}").json
     stranger = api.bearing("admin", site="other")
     closed = ["/v1/sites/hello", "/v1/sites/hello/deploys", "/v1/sites/hello/deploy-hooks"]
-    closed += [f"/v1/deploys/{deploy['id']}", f"/v1/flows/{flow['id']}", f"/v1/events/{flow['events'][0]['id']}"]
+    closed += [
+        f"/v1/deploys/{deploy['id']}",
+        f"/v1/flows/{flow['id']}",
+        f"/v1/events/{flow['events'][0]['id']}",
+    ]
     closed += [f"/v1/reactions/{flow['reactions'][0]['id']}"]
     for path in closed:
         refused(stranger.get(path), 403, "token_of_another_site")
@@ -148,7 +160,9 @@ def test_nobody_on_a_network_can_name_themselves(sqlite_api: Api) -> None:
     said = {"Antiphon-Actor": "cli:root", "antiphon.actor": "cli:root", "X-Antiphon-Actor": "cli:root"}
     refused(Api(sqlite_api.app).get("/v1/sites", headers=said), 401, "token_missing")
     trusted = sqlite_api.app.test_client().post(
-        "/v1/sites", json={"slug": "mine"}, environ_overrides={"antiphon.actor": "cli:somebody with a long name"}
+        "/v1/sites",
+        json={"slug": "mine"},
+        environ_overrides={"antiphon.actor": "cli:somebody with a long name"},
     )
     assert trusted.status_code == 201
     assert recorded("site.created")[-1].actor == "cli:somebody with a long name"

@@ -16,8 +16,8 @@ from tests.fixtures.simulation import Simulation
 from tests.unit.content.forge import zip_of
 
 SHAPE = {
-    "id", "event", "listener", "generation", "action", "state", "outcome", "attempt", "key", "due_at", "failure",
-    "started_at", "ended_at", "flow", "label", "follower", "created_at",
+    "id", "event", "listener", "generation", "action", "state", "outcome", "attempt", "key", "due_at",
+    "failure", "started_at", "ended_at", "flow", "label", "follower", "created_at",
 }  # fmt: skip
 
 
@@ -128,7 +128,11 @@ def test_a_flow_waits_while_all_that_is_open_waits_for_its_time(
     assert (listed["id"], listed["state"], listed["open"]) == (deploy["flow"], "waiting", 1)
     assert api.get(f"/v1/flows/{deploy['flow']}").json["state"] == "waiting"
     (waiting,) = api.get("/v1/reactions?state=waiting").json["items"]
-    assert (waiting["action"], waiting["attempt"], waiting["ended_at"]) == ("storage.upload_artifact", 1, None)
+    assert (waiting["action"], waiting["attempt"], waiting["ended_at"]) == (
+        "storage.upload_artifact",
+        1,
+        None,
+    )
     assert waiting["failure"]["code"] == "backend_full"
     assert waiting["due_at"] > waiting["started_at"]
 
@@ -218,4 +222,7 @@ def test_a_users_own_command_is_told_from_a_tokens(sqlite_api: Api) -> None:
     with recording("system") as work:
         work.record(SiteUpdated(site_id=site, site="hello", changed={}))
     told = sqlite_api.get("/v1/events?type=site.updated").json["items"]
-    assert [(event["authtype"], event.get("authid")) for event in told] == [("user", "alice"), ("system", None)]
+    assert [(event["authtype"], event.get("authid")) for event in told] == [
+        ("user", "alice"),
+        ("system", None),
+    ]

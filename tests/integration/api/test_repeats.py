@@ -37,7 +37,9 @@ def test_the_answer_of_the_first_stands_though_things_have_changed(api: Api) -> 
 def test_another_request_under_the_same_key_is_refused(api: Api) -> None:
     api.post("/v1/sites", {"slug": "shop"}, key="k")
     refused(api.post("/v1/sites", {"slug": "shop2"}, key="k"), 422, "idempotency_key_reused")
-    refused(api.post("/v1/sites/hello/deploy-hooks", {"slug": "shop"}, key="k"), 422, "idempotency_key_reused")
+    refused(
+        api.post("/v1/sites/hello/deploy-hooks", {"slug": "shop"}, key="k"), 422, "idempotency_key_reused"
+    )
     assert recorded("site.deploy_hook.created") == []
 
 
@@ -127,7 +129,9 @@ def test_secrets_differ_whoever_asks_and_whatever_the_key(sqlite_api: Api) -> No
     asked = {"name": "CI", "scopes": ["deploy"]}
     other = sqlite_api.bearing("admin")
     keys = [None, None, "k", "l"]
-    made = [who.post("/v1/tokens", asked, key=key).json["token"] for who in (sqlite_api, other) for key in keys]
+    made = [
+        who.post("/v1/tokens", asked, key=key).json["token"] for who in (sqlite_api, other) for key in keys
+    ]
     assert len(set(made)) == len(made)
     assert all(len(token) >= 46 for token in made)
 

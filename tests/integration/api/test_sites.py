@@ -40,7 +40,9 @@ def test_sites_are_addressed_under_the_gateway(
 def test_a_site_gets_another_name_and_keeps_its_slug(api: Api) -> None:
     answer = api.ask("PATCH", "/v1/sites/hello", json={"name": "Hello, world"})
     assert (answer.status_code, answer.json["name"], answer.json["slug"]) == (200, "Hello, world", "hello")
-    assert [event.data["changed"] for event in recorded("site.updated")] == [{"name": ["Hello", "Hello, world"]}]
+    assert [event.data["changed"] for event in recorded("site.updated")] == [
+        {"name": ["Hello", "Hello, world"]}
+    ]
 
 
 def test_a_deleted_site_is_gone_and_its_slug_is_free(api: Api) -> None:
@@ -51,7 +53,9 @@ def test_a_deleted_site_is_gone_and_its_slug_is_free(api: Api) -> None:
     assert api.post("/v1/sites", {"slug": "hello"}).status_code == 201
 
 
-@pytest.mark.parametrize("slug", ["", "-a", "A", "a.b", "a b", "a" * 64, "ü", "xn--a", "api", "www", "../x", "a\n"])
+@pytest.mark.parametrize(
+    "slug", ["", "-a", "A", "a.b", "a b", "a" * 64, "ü", "xn--a", "api", "www", "../x", "a\n"]
+)
 def test_an_invalid_slug_is_refused(sqlite_api: Api, slug: str) -> None:
     refused(sqlite_api.post("/v1/sites", {"slug": slug}), 422, "slug_invalid")
 
@@ -77,7 +81,9 @@ def test_what_cannot_be_shown_is_no_name(sqlite_api: Api, name: str) -> None:
         ({"slug": "a", "name": "\ud800"}, ["name"]),
     ],
 )
-def test_what_is_wrong_with_a_body_is_told_field_by_field(sqlite_api: Api, body: object, fields: list[str]) -> None:
+def test_what_is_wrong_with_a_body_is_told_field_by_field(
+    sqlite_api: Api, body: object, fields: list[str]
+) -> None:
     problem = refused(sqlite_api.post("/v1/sites", body), 422, "request_invalid")
     assert [error["field"] for error in problem["evidence"]["errors"]] == fields
     assert all(error["message"] in problem["detail"] for error in problem["evidence"]["errors"])
@@ -85,8 +91,9 @@ def test_what_is_wrong_with_a_body_is_told_field_by_field(sqlite_api: Api, body:
 
 def test_an_unknown_site_is_not_found_whatever_is_asked_of_it(sqlite_api: Api) -> None:
     for method, path in [
-        ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/deploys"), ("POST", "/deploys"), ("POST", "/rollback"),
-        ("GET", "/deploy-hooks"), ("POST", "/deploy-hooks"), ("DELETE", "/deploy-hooks/x"),
+        ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/deploys"), ("POST", "/deploys"),
+        ("POST", "/rollback"), ("GET", "/deploy-hooks"), ("POST", "/deploy-hooks"),
+        ("DELETE", "/deploy-hooks/x"),
     ]:  # fmt: skip
         body = {"json": {"name": "x"}} if method == "PATCH" else {}
         refused(sqlite_api.ask(method, f"/v1/sites/nobody{path}", **body), 404, "site_not_found")

@@ -95,7 +95,10 @@ def test_a_deploy_hook_refuses_what_a_deploy_refuses(api: Api, tmp_path) -> None
     refused(nobody.post(path, {"source": {"git": "https://example.org"}}), 415, "content_type_unsupported")
     refused(nobody.get(path), 405, "method_not_allowed")
     failed = recorded("storage.upload.failed")
-    assert [event.data["failure"]["code"] for event in failed] == ["archive_truncated", "content_type_unsupported"]
+    assert [event.data["failure"]["code"] for event in failed] == [
+        "archive_truncated",
+        "content_type_unsupported",
+    ]
     assert failed[0].actor.startswith("hook:")
     assert spooled(tmp_path) == []
 

@@ -59,7 +59,11 @@ def test_an_archive_becomes_a_deploy(api: Api, tmp_path: Path, form: str) -> Non
     assert (deploy["site"], deploy["number"], deploy["status"]) == ("hello", 1, "requested")
     assert (deploy["trigger"], deploy["targets"]) == ({"kind": "api", "ref": None}, [])
     assert (deploy["failure"], deploy["partial"], deploy["warnings"]) == (None, False, [])
-    assert (deploy["cid"], deploy["preview_url"], deploy["url"]) == (None, None, "http://hello.localhost:8080/")
+    assert (deploy["cid"], deploy["preview_url"], deploy["url"]) == (
+        None,
+        None,
+        "http://hello.localhost:8080/",
+    )
     assert api.get(f"/v1/deploys/{deploy['id']}").json == deploy
     (requested,) = recorded("site.deploy.requested")
     source = requested.data["source"]
@@ -186,7 +190,9 @@ def test_a_form_that_holds_no_archive_is_refused(
     refused_upload(sqlite_api, tmp_path, code, status, data=body, content_type=FORM)
 
 
-@pytest.mark.parametrize("kind", ["application/zip", "application/json", "text/plain", "", "multipart/mixed; boundary=B"])
+@pytest.mark.parametrize(
+    "kind", ["application/zip", "application/json", "text/plain", "", "multipart/mixed; boundary=B"]
+)
 def test_another_content_type_is_refused(sqlite_api: Api, tmp_path: Path, kind: str) -> None:
     refused_upload(sqlite_api, tmp_path, "content_type_unsupported", 415, data=SITE_ZIP, content_type=kind)
 
