@@ -16,13 +16,14 @@ def graph() -> None:
 
 @graph.command("show")
 @click.option("--format", "form", type=click.Choice(("mermaid", "json")), default="mermaid")
+@click.option("--flow", metavar="KIND", help="Only what such a flow can come to: deploy, rollback, ...")
 @asks
-def show_graph(platform: Platform, out: Output, form: str) -> None:
+def show_graph(platform: Platform, out: Output, form: str, flow: str | None) -> None:
     """Which events lead to which actions, and what these record."""
     if form == "json" or out.as_json:
         Output(as_json=True).answer(platform.get(at("graph")), [])
     else:
-        click.echo(platform.text(at("graph"), format="mermaid").rstrip())
+        click.echo(platform.text(at("graph"), format="mermaid", flow=flow).rstrip())
 
 
 @graph.command("lint")

@@ -5,19 +5,21 @@ Apart because it loads a third of what `flask` loads, beside a start that has to
 
 import sys
 
+from app.commands.sign_in import make_sign_in_link
 from app.engine import recording
-from app.models import sign_in, tokens
+from app.errors import NotFound
 from config.settings import get_settings
 
 
 def main() -> int:
     """The exit code: 1 when there is no admin token that a link could stand for."""
-    with recording("local start") as log:
-        token = tokens.first_admin(log.db)
-        code = sign_in.issue(log.db, token.id, log.now) if token else ""
-    if code:
-        print(f"{get_settings().public_url}/sign-in?code={code}")
-    return 0 if code else 1
+    try:
+        with recording("local start") as log:
+            link = make_sign_in_link(log, get_settings().public_url)
+    except NotFound:
+        return 1
+    print(link)
+    return 0
 
 
 if __name__ == "__main__":

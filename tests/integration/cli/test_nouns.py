@@ -219,6 +219,10 @@ def test_the_graph_is_a_picture_or_data(terminal):
     picture = terminal("graph", "show")
     assert picture.startswith("flowchart")
     assert "site.deploy.requested" in picture
+    smaller = terminal("graph", "show", "--flow", "rollback")
+    assert "site.deploy.rolled_back" in smaller
+    assert "site.deploy.requested" not in smaller
+    assert "[flow_kind_unknown]" in terminal.error("graph", "show", "--flow", "nothing")
     data = terminal.json("graph", "show")
     assert data == terminal.json("graph", "show", "--format", "json")
     assert "sites.publish_deploy" in {action["name"] for action in data["actions"]}
