@@ -58,22 +58,17 @@ def mermaid(starts: str | None = None) -> str:
 def _line(listener: Listener, types: set[str], named: dict[str, None]) -> str:
     heard = [type_ for type_ in listener.types if type_ in types]
     left, right = _nodes(heard, named), _nodes((s.type for s in ACTIONS[listener.action].emits), named)
-    if listener.within is not None:
-        return f"{left} == {listener.action}, settled ==> {right}"
+    arrow = "==>" if listener.within is not None else "-.->" if listener.follower else "-->"
     if not right:  # it records nothing: the action itself is where the arrow ends
-        return f"{left} {'-.->' if listener.follower else '-->'} {_id(listener.action)}([{listener.action}])"
-    return (
-        f"{left} -. {listener.action} .-> {right}"
-        if listener.follower
-        else f"{left} -- {listener.action} --> {right}"
-    )
+        return f'{left} {arrow} {_id(listener.action)}(["{listener.action}"])'
+    return f'{left} {arrow}|"{listener.action}"| {right}'
 
 
 def _nodes(types: Iterable[str], named: dict[str, None]) -> str:
     """Events side by side; the first time that one is shown it gets its name."""
     shown = []
     for type_ in types:
-        shown.append(_id(type_) if type_ in named else f"{_id(type_)}[{type_}]")
+        shown.append(_id(type_) if type_ in named else f'{_id(type_)}["{type_}"]')
         named[type_] = None
     return " & ".join(shown)
 
