@@ -211,8 +211,8 @@ class Ending:
         return self.failure.model_dump(mode="json") | lines
 
 
-def finish(db: Connection, loaded: Loaded, ending: Ending) -> bool:
-    """Write down how an attempt ended.
+def finish(db: Connection, loaded: Loaded, ending: Ending, began: datetime) -> bool:
+    """Write down how an attempt ended that began then, unless it had been claimed before.
 
     False when another attempt has taken the reaction meanwhile: then the transaction must not be committed.
     """
@@ -225,7 +225,7 @@ def finish(db: Connection, loaded: Loaded, ending: Ending) -> bool:
         "tries": max(1, loaded.attempt),
         "why": ending.shown(),
         "next": ending.due_at,
-        "began": loaded.started_at or now,
+        "began": loaded.started_at or began,
         "at": None if ending.due_at else now,
     }
     return db.execute(_FINISH, values).rowcount == 1

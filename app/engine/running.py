@@ -221,7 +221,7 @@ def describe(error: Exception, action: Action, *, attempt: int) -> Failure:
 
 
 def _finish(work: Recording, loaded: Loaded, ending: Ending) -> None:
-    if not reactions.finish(work.db, loaded, ending):
+    if not reactions.finish(work.db, loaded, ending, work.now):
         raise LostLease
     if ending.due_at is None:
         work.end_reaction(loaded)
