@@ -45,6 +45,8 @@ class Answer:
     def response(self, headers: Mapping[str, str]) -> Response:
         """The answer as HTTP."""
         made = jsonify(self.body) if self.status != 204 else Response()
+        if self.status == 204:
+            del made.headers["Content-Type"]
         made.status_code = self.status
         made.headers.update(headers)
         if self.location:

@@ -46,7 +46,8 @@ def test_a_site_gets_another_name_and_keeps_its_slug(api: Api) -> None:
 
 
 def test_a_deleted_site_is_gone_and_its_slug_is_free(api: Api) -> None:
-    assert api.delete("/v1/sites/hello").status_code == 204
+    gone = api.delete("/v1/sites/hello")
+    assert (gone.status_code, gone.data, gone.content_type) == (204, b"", None)
     refused(api.get("/v1/sites/hello"), 404, "site_not_found")
     refused(api.delete("/v1/sites/hello"), 404, "site_not_found")
     assert api.get("/v1/sites").json == {"items": [], "next": None}
