@@ -24,4 +24,9 @@ def test_broker_and_workers_are_named_when_they_answer(
 
     wait_for(lambda: names() == {"inner", "outer"}, what="both workers to be named")
     platform["redis"].stop()
-    assert api.get("/readyz").json == {"status": "ok", "database": "ok", "broker": "unreachable", "workers": []}
+    assert api.get("/readyz").json == {
+        "status": "ok",
+        "database": "ok",
+        "broker": "unreachable",
+        "workers": [],
+    }
