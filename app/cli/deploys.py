@@ -78,4 +78,5 @@ def about(deploy: dict[str, Any]) -> list[str]:
     targets = [f"  {target['status']:<9} {target['id']}" for target in deploy["targets"]]
     failure = deploy["failure"]
     why = problem(failure["code"], failure["message"], failure["hint"]) if failure else []
-    return [*known, *targets, *why]
+    notes = [f"Note: {found['message']}" for found in deploy["warnings"]]
+    return [*known, *targets, *why, *notes]

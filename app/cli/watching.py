@@ -59,4 +59,9 @@ def _verdict(deploy: dict[str, Any]) -> list[str]:
         "cancelled": ["Cancelled."],
         "archived": [f"Replaced: {url} serves another deploy by now."],
     }
-    return [*said.get(deploy["status"], [deploy["status"]]), *(f"Not reached: {each}" for each in missing)]
+    notes = [f"Note: {found['message']} {found['hint']}".rstrip() for found in deploy["warnings"]]
+    return [
+        *said.get(deploy["status"], [deploy["status"]]),
+        *(f"Not reached: {each}" for each in missing),
+        *notes,
+    ]

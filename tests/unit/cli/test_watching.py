@@ -28,7 +28,7 @@ class Far:
 
     def __init__(self, status: str, *story: dict[str, Any] | str, **deploy: Any) -> None:
         self.story = story
-        shown = {"failure": None, "targets": [], "url": "http://hello/", "cid": "bafy"}
+        shown = {"failure": None, "warnings": [], "targets": [], "url": "http://hello/", "cid": "bafy"}
         self.deploy = STARTED | shown | {"status": status} | deploy
         self.flow: dict[str, Any] = {"id": "f1", "ended_at": None}
 
@@ -88,6 +88,11 @@ def test_a_type_that_is_not_known_here_may_be_the_end(capsys):
 def test_a_target_that_was_not_reached_is_named(capsys):
     missing = [{"kind": "host", "id": "hello.localhost", "status": "failed"}]
     assert "Not reached: hello.localhost" in Far("live", END, targets=missing).seen(capsys)[1]
+
+
+def test_what_people_should_look_at_is_noted(capsys):
+    found = [{"code": "index_missing", "message": "There is no index.html.", "hint": "Make one."}]
+    assert "Note: There is no index.html. Make one." in Far("live", END, warnings=found).seen(capsys)[1]
 
 
 def test_a_silent_stream_is_left_when_the_flow_has_ended_meanwhile(capsys):
