@@ -11,7 +11,7 @@ from app.commands.sites import create_site
 from app.engine import database, reading, recording
 from app.engine.health import DatabaseAway
 from app.engine.views import flow_page
-from app.errors import PermanentError
+from app.errors import PermanentError, RetryableError
 from app.services.storage.memory import MemoryStorage
 from app.web.blueprint import POLICY
 from tests.fixtures.visitors import new_token
@@ -149,6 +149,22 @@ def test_a_failure_says_what_to_do(browser, terminal, folder, drain, monkeypatch
     assert said.index("The disk has had enough.") < said.index("What happened")
     assert 'class="event bad"' in text
     assert "nothing live" in browser.get("/").text
+
+
+def test_a_try_that_failed_says_when_the_next_one_comes(browser, terminal, folder, simulation, monkeypatch):
+    def refuse(*_blocks: object) -> None:
+        raise RetryableError("backend_busy", "The disk is busy.", "Nothing: it is tried again.")
+
+    monkeypatch.setattr(MemoryStorage, "put", refuse)
+    flow = terminal.json("deploy", folder, "--site", "hello", "--no-watch")["flow"]
+    while simulation.messages:
+        simulation.deliver()
+    page = browser.get(f"/flows/{flow}")
+    said = words(page.text)
+    assert "storage.upload_artifact waiting again at 00:00:" in said
+    assert "The disk is busy." in said
+    assert "data-stream" in page.text
+    assert "Deploy hello #1 waiting" in said
 
 
 def test_what_people_should_look_at_stands_above_the_timeline(browser, terminal, folder, drain):
