@@ -13,7 +13,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # An environment that was left half made, or whose Python has gone, is made again.
 $(shell $(BIN)/python -c '' 2>/dev/null || rm -f .venv/made .venv/run-* .venv/dev-*)
 
-.PHONY: setup setup-dev run test check bench docs
+.PHONY: setup setup-dev run test check chaos bench docs
 
 setup: $(RUN_STAMP)
 setup-dev: $(DEV_STAMP)
@@ -28,6 +28,10 @@ check: setup-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+# The long form of what the suite does briefly: 1,000 seeds on both databases, and a kill at every fault point.
+chaos: setup-dev
+	@ANTIPHON_SEEDS=$(or $(SEEDS),0:1000) $(BIN)/python -m pytest -n auto --maxprocesses 4 tests/faults $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m benchmarks.four_step

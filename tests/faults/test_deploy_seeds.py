@@ -24,7 +24,7 @@ from tests.faults.asking import ask, make_site
 from tests.fixtures.databases import empty
 from tests.fixtures.simulation import Simulation
 
-FIRST, LAST = (int(part) for part in os.environ.get("ANTIPHON_SEEDS", "0:200").split(":"))
+FIRST, LAST = (int(part) for part in os.environ.get("ANTIPHON_SEEDS", "0:40").split(":"))
 BLOCKS = 4
 
 discover("app.models", "tasks", "workflows")

@@ -13,7 +13,7 @@ from tests.fixtures.databases import empty
 from tests.integration.domain.running import SITE_A, Platform
 
 OTHER = {"index.html": b"other"}
-SEEDS = 6
+SEEDS = 2
 
 
 def reset(platform: Platform, engine: Engine) -> None:

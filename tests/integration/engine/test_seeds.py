@@ -50,7 +50,7 @@ def test_any_order_any_crash_any_loss_ends_the_same(
     toys: ModuleType, simulation: Simulation, engine: Engine, block: int
 ) -> None:
     crashes = 0
-    for seed in range(block * 25, block * 25 + 25):
+    for seed in range(block * 10, block * 10 + 10):
         empty(engine)
         toys.effects.clear()
         simulation.restart()
@@ -60,4 +60,4 @@ def test_any_order_any_crash_any_loss_ends_the_same(
         except AssertionError as error:
             raise AssertionError(f"seed {seed}") from error
         crashes += simulation.crashes
-    assert crashes > 100
+    assert crashes > 40
