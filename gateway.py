@@ -5,16 +5,16 @@ from urllib.parse import urlsplit
 import structlog
 
 from app.commands.integrity import report_integrity_failure
-from app.engine import Failure, faults, reading, recording
+from app.engine import Failure, faults, now, reading, recording
 from app.engine.discovery import discover
 from app.engine.health import DatabaseAway
 from app.errors import RetryableError
 from app.gateway.blocks import IntegrityProblem
 from app.gateway.wsgi import create_gateway
-from app.models import sites
+from app.models import integrity, sites
 from app.services.storage import open_storage
 from app.signals.storage import IntegrityFailed
-from config.settings import get_settings
+from config.settings import settings_or_exit
 
 log = structlog.get_logger()
 
@@ -29,8 +29,16 @@ def live_root(slug: str) -> str | None:
         raise RetryableError("database_unavailable", message, hint) from error
 
 
+def is_news(lost: IntegrityFailed) -> bool:
+    """Whether the loss of this block has not been told yet, or long ago."""
+    with reading() as db:
+        return integrity.is_due(db, lost.digest, now())
+
+
 def report(problem: IntegrityProblem) -> None:
-    """Record that a block is lost; when even that cannot be done, a later reader will report it again."""
+    """Record that a block is lost, unless that is known; when it cannot be done, a later reader tells it
+    again.
+    """
     failure = Failure(
         code=problem.code,
         stage="read",
@@ -42,12 +50,14 @@ def report(problem: IntegrityProblem) -> None:
         digest=problem.digest, cid=problem.cid, path=problem.path, site=problem.site, failure=failure
     )
     try:
-        with recording("system:gateway") as work:
-            report_integrity_failure(work, lost)
+        if is_news(lost):  # asked first without any lock: a crowd of readers must not queue for one
+            with recording("system:gateway") as work:
+                report_integrity_failure(work, lost)
     except DatabaseAway as error:
         log.error("could not record a lost block", digest=problem.digest, error=str(error))
 
 
+settings = settings_or_exit()
 discover("app.models", "tasks", "workflows")
 faults.install_from_environment()
-app = create_gateway(open_storage(), live_root, report, urlsplit(get_settings().gateway_url).hostname or "")
+app = create_gateway(open_storage(), live_root, report, urlsplit(settings.gateway_url).hostname or "")

@@ -3,10 +3,12 @@ here.
 """
 
 from app.engine import faults
-from app.engine.workers import register_tasks
 from app.engine.discovery import discover
 from app.engine.queue import get_celery
+from app.engine.workers import register_tasks
+from config.settings import settings_or_exit
 
+settings_or_exit()
 discover("app.models", "tasks", "workflows")
 faults.install_from_environment()
 celery = get_celery()

@@ -5,9 +5,9 @@ from app.engine.discovery import discover
 from app.factory import create_app
 from app.services.spool import open_spool
 from config.logging import configure_logging
-from config.settings import get_settings
+from config.settings import settings_or_exit
 
-configure_logging(get_settings().log_level)
+configure_logging(settings_or_exit().log_level)
 discover("app.models", "tasks", "workflows")
 faults.install_from_environment()
 app = create_app(spool=open_spool())

@@ -5,8 +5,8 @@ chain.
 from celery import Celery
 
 from app.engine import Signal, action, on
-from app.engine.workers import register_tasks
 from app.engine.queue import get_celery, redis_client
+from app.engine.workers import register_tasks
 
 #: Where finished chains are counted, in the broker.
 CHAINS = "bench:chains"

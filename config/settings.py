@@ -134,6 +134,16 @@ def get_settings() -> Settings:
     return load_settings()
 
 
+def settings_or_exit() -> Settings:
+    """The settings of this process; where they are wrong it ends, and says each mistake in a line of its
+    own.
+    """
+    try:
+        return get_settings()
+    except SettingsError as error:
+        raise SystemExit(f"The settings are wrong:\n{error}") from None
+
+
 def _mistakes(error: ValidationError) -> list[str]:
     lines = []
     for mistake in error.errors(include_url=False):

@@ -1,13 +1,8 @@
 """Noting that a block of storage is lost, once, and that it is there again."""
 
-from datetime import timedelta
-
 from app.engine import Recording
 from app.models import integrity
 from app.signals.storage import IntegrityFailed, IntegrityRestored
-
-#: How long a loss that was told is not told again.
-REMINDER = timedelta(days=1)
 
 
 def report_integrity_failure(log: Recording, problem: IntegrityFailed) -> bool:
@@ -17,8 +12,7 @@ def report_integrity_failure(log: Recording, problem: IntegrityFailed) -> bool:
     it was news.
     """
     log.lock(problem.stream)
-    told = integrity.told_at(log.db, problem.digest)
-    if told and log.now - told < REMINDER:
+    if not integrity.is_due(log.db, problem.digest, log.now):
         return False
     log.record(problem)
     return True

@@ -1,11 +1,14 @@
 """Blocks that storage is known to have lost: each was told of and waits to be seen healthy again."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Connection, String, Table, delete, insert, select, update
 
 from app.engine import Timestamp, fold, folded, metadata
 from app.signals.storage import IntegrityFailed, IntegrityRestored
+
+#: How long a loss that was told is not told again.
+REMINDER = timedelta(days=1)
 
 broken_blocks = folded(
     Table(
@@ -22,6 +25,12 @@ broken_blocks = folded(
 def told_at(db: Connection, digest: str) -> datetime | None:
     """When it was last told that this block is lost; None while it is not known to be."""
     return db.execute(select(broken_blocks.c.told_at).where(broken_blocks.c.digest == digest)).scalar()
+
+
+def is_due(db: Connection, digest: str, at: datetime) -> bool:
+    """Whether the loss of this block is to be told: for the first time, or again after a day."""
+    told = told_at(db, digest)
+    return told is None or at - told >= REMINDER
 
 
 def all_broken(db: Connection) -> frozenset[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from app.commands import deploys as deploy_commands
 from app.commands.deploys import Version, refuse_upload, start_deploy
 from app.commands.hooks import create_deploy_hook, delete_deploy_hook
-from app.commands.integrity import REMINDER, report_integrity_failure, report_integrity_restored
+from app.commands.integrity import report_integrity_failure, report_integrity_restored
 from app.commands.rollback import roll_back
 from app.commands.sites import create_site, delete_site, rename_site
 from app.commands.tokens import create_token, revoke_token
@@ -284,7 +284,7 @@ def test_a_loss_is_told_again_after_a_day(engine: Engine, simulation: Simulation
     failure = Failure(code="blob_missing", stage="read", message="It is gone.")
     problem = IntegrityFailed(digest=DIGEST, cid="bafk", failure=failure)
     assert ask(report_integrity_failure, problem)
-    simulation.clock.shift(REMINDER - timedelta(seconds=1))
+    simulation.clock.shift(integrity.REMINDER - timedelta(seconds=1))
     assert not ask(report_integrity_failure, problem)
     simulation.clock.shift(timedelta(seconds=1))
     assert ask(report_integrity_failure, problem)
