@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
-from sqlalchemy.orm import aliased
 
 from app.engine import clock, log
 from app.engine.listeners import Listener
@@ -240,7 +239,7 @@ def repeats(db: Connection, reaction: str) -> Counter[tuple[str, str]]:
         .where(reactions.c.id == reaction)
         .cte("up", recursive=True)
     )
-    older = aliased(reactions)
+    older = reactions.alias()
     up = up.union_all(
         select(older.c.parent, older.c.listener, older.c.stream).where(older.c.id == up.c.parent)
     )
