@@ -148,6 +148,12 @@ def _forget_connections() -> None:
 os.register_at_fork(after_in_child=_forget_connections)
 
 
+@lru_cache(maxsize=1)
+def _writer_of(engine: Engine) -> Engine:
+    """The same engine and pool, whose transactions mean to write."""
+    return engine.execution_options(writes=True)
+
+
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A transaction for reads: never waits for a writer, nothing it did is kept."""
@@ -162,7 +168,7 @@ def writing() -> Iterator[Connection]:
     On SQLite it holds the one write lock from its first moment, so keep it short and do no input or output in
     it.
     """
-    with get_engine().connect().execution_options(writes=True) as db, db.begin():
+    with _writer_of(get_engine()).begin() as db:
         yield db
 
 

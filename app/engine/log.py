@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, text
+from sqlalchemy.dialects import postgresql
 
 from app.engine import faults
 from app.engine.database import get_engine, is_postgres, writing
@@ -22,16 +22,16 @@ EVENT_COLUMNS = (
     events.c.follower, events.c.depth, events.c.data,
 )  # fmt: skip
 
-_LOCK = select(streams.c.counter).where(streams.c.id == bindparam("id")).with_for_update()
+_LOCK = select(streams.c.id).where(streams.c.id == bindparam("id")).with_for_update()
 _LOCK_NOW = _LOCK.with_for_update(nowait=True)
 _LOCK_OF_REACTION = (
-    select(streams.c.id, streams.c.counter)
+    select(streams.c.id)
     .where(
         streams.c.id == select(reactions.c.stream).where(reactions.c.id == bindparam("id")).scalar_subquery()
     )
     .with_for_update()
 )
-_COUNT = update(streams).where(streams.c.id == bindparam("stream")).values(counter=bindparam("count"))
+_COUNT = select(func.coalesce(func.max(events.c.sequence), 0)).where(events.c.stream == bindparam("stream"))
 _APPEND = insert(events).returning(events.c.serial, events.c.position)
 _next_position = select(func.coalesce(func.max(events.c.position), 0) + 1).scalar_subquery()
 #: SQLite has one writer, so the order of insertion is the order of commits and the position can be given at
@@ -40,30 +40,23 @@ _APPEND_SEALED = insert(events).values(position=_next_position).returning(events
 
 
 def lock_stream(db: Connection, stream: str, *, wait: bool = True) -> int:
-    """Lock a stream until the transaction ends and return how many events it has; a new one is made.
+    """Lock a stream until the transaction ends and return how many events it has.
 
-    Without `wait` an OperationalError says at once that another transaction holds it.
+    Without `wait` an OperationalError says at once that another transaction holds it. On SQLite, whoever
+    writes holds every lock there is.
     """
-    lock = _LOCK if wait else _LOCK_NOW
-    counter = db.execute(lock, {"id": stream}).scalar()
-    if counter is not None:
-        return int(counter)
-    dialect = postgresql if is_postgres(db) else sqlite
-    db.execute(dialect.insert(streams).on_conflict_do_nothing(), {"id": stream, "counter": 0})
-    return int(db.execute(lock, {"id": stream}).scalar_one())
+    if is_postgres(db):
+        lock = _LOCK if wait else _LOCK_NOW
+        if db.execute(lock, {"id": stream}).scalar() is None:
+            db.execute(postgresql.insert(streams).on_conflict_do_nothing(), {"id": stream})
+            db.execute(lock, {"id": stream})
+    return int(db.execute(_COUNT, {"stream": stream}).scalar_one())
 
 
 def lock_stream_of(db: Connection, reaction: str) -> None:
-    """Lock the stream of the event that a reaction answers. On SQLite, whoever writes holds every lock
-    there is.
-    """
+    """Lock the stream of the event that a reaction answers."""
     if is_postgres(db):
         db.execute(_LOCK_OF_REACTION, {"id": reaction})
-
-
-def save_counter(db: Connection, stream: str, count: int) -> None:
-    """Write down how many events a locked stream has now."""
-    db.execute(_COUNT, {"stream": stream, "count": count})
 
 
 def append(db: Connection, values: dict[str, Any]) -> tuple[int, int | None]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from app.engine import clock, log
 from app.engine.listeners import Listener
 from app.engine.queue import HANDOFF_MESSAGES, Message
 from app.engine.signal import Event, Failure
-from app.engine.tables import events, reactions, streams
+from app.engine.tables import events, reactions
 
 WAITING, READY, RUNNING, DONE, DEAD, SKIPPED = "waiting", "ready", "running", "done", "dead", "skipped"
 
@@ -25,6 +25,7 @@ RESEND_SECONDS, RESEND_LONGEST = 5, 300
 MOST_REPEATS, DEEPEST = 8, 100
 
 _INSERT = insert(reactions)
+_of_stream = events.alias()
 _LOADED = (
     reactions.c.id,
     reactions.c.listener,
@@ -40,12 +41,13 @@ _LOADED = (
     reactions.c.wake_at,
     reactions.c.started_at,
     reactions.c.worker,
-    streams.c.counter,
+    select(func.coalesce(func.max(_of_stream.c.sequence), 0))
+    .where(_of_stream.c.stream == reactions.c.stream)
+    .scalar_subquery(),
 )
 _LOAD = (
     select(*log.EVENT_COLUMNS, *_LOADED)
     .join_from(reactions, events, events.c.id == reactions.c.event)
-    .join(streams, streams.c.id == reactions.c.stream)
     .where(reactions.c.id == bindparam("id"))
 )
 _CLAIM = (
@@ -107,8 +109,8 @@ class Loaded:
     wake_at: datetime | None
     started_at: datetime | None
     worker: str | None
-    #: How many events the stream has: certain when the stream was locked before.
-    counter: int
+    #: How many events the stream has: certain only when it was locked before.
+    counted: int
 
 
 def row_for(

@@ -49,8 +49,8 @@ class Recording:
         #: The instant at which everything in this transaction happens.
         self.now: datetime = clock.now()
         self.origin = origin
-        self._counters: dict[str, int] = {}
-        self._grown: set[str] = set()
+        #: How many events each locked stream has.
+        self._counts: dict[str, int] = {}
         self._reactions: list[dict[str, Any]] = []
         self._first: dict[str, Signal] = {}
         self._opened: defaultdict[str, int] = defaultdict(int)
@@ -68,9 +68,9 @@ class Recording:
         other. One that comes too late for its place in that order is locked only if nobody holds it (else
         OperationalError).
         """
-        for stream in sorted(set(streams) - set(self._counters)):
-            in_order = not self._counters or stream > max(self._counters)
-            self._counters[stream] = log.lock_stream(self.db, stream, wait=in_order)
+        for stream in sorted(set(streams) - set(self._counts)):
+            in_order = not self._counts or stream > max(self._counts)
+            self._counts[stream] = log.lock_stream(self.db, stream, wait=in_order)
 
     def open_reaction(self, reaction: str) -> Loaded | None:
         """Lock the stream of a reaction, read it, and let what is recorded from here on be its result.
@@ -81,7 +81,7 @@ class Recording:
         loaded = reactions.load(self.db, reaction)
         if loaded is None:
             return None
-        self._counters[loaded.stream] = loaded.counter
+        self._counts[loaded.stream] = loaded.counted
         self.origin = Origin(
             actor=f"action:{loaded.action}",
             stage=self.origin.stage,
@@ -108,15 +108,14 @@ class Recording:
         origin, led_here = self.origin, self.origin.event
         stream = signal.stream or (led_here.stream if led_here else f"/{signal.type.split('.')[0]}")
         self.lock(stream)
-        self._counters[stream] += 1
-        self._grown.add(stream)
+        self._counts[stream] += 1
         event_id = clock.new_id()
         flow, cause = signal.elsewhere or ((led_here.flow, led_here.id) if led_here else (event_id, None))
         values: dict[str, Any] = {
             "id": event_id,
             "type": signal.type,
             "stream": stream,
-            "sequence": self._counters[stream],
+            "sequence": self._counts[stream],
             "time": self.now,
             "subject": signal.subject or (led_here.subject if led_here else stream),
             "label": signal.label or (led_here.label if led_here else stream),
@@ -200,14 +199,14 @@ class Recording:
         return [name for name in names if LISTENERS.get(name) is None]
 
     def complete(self) -> None:
-        """Write what is written last: settled scopes, reactions, and the counters, in a fixed order."""
+        """Write what is written last: settled scopes, reactions, and the counts of flows, in a fixed
+        order.
+        """
         for scope in reversed(self._new_scopes):
             self._settle(scope)
         while self._in_scopes:
             self._settle(next(iter(self._in_scopes)))
         self.messages = reactions.insert_many(self.db, self._reactions, self.now)
-        for stream in sorted(self._grown):
-            log.save_counter(self.db, stream, self._counters[stream])
         for flow in sorted({*self._first, *self._ends, *self._opened}):
             opened, end = self._opened[flow], self._ends.get(flow)
             if flow in self._first:

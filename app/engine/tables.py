@@ -18,12 +18,11 @@ from app.engine.database import Json, Timestamp, metadata
 #: A 64-bit key that SQLite draws by itself (it does so for INTEGER only).
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
-#: One row per stream; its lock is what makes everything inside a stream happen one after the other.
+#: One row per stream, for its lock alone: it makes everything inside a stream happen one after the other.
 streams = Table(
     "streams",
     metadata,
     Column("id", String(200), primary_key=True),
-    Column("counter", BigInteger, nullable=False),
 )
 
 #: The log. Rows are inserted and get their position; nothing else ever changes or removes them.

@@ -139,5 +139,4 @@ def _streams() -> None:
     op.create_table(
         "streams",
         sa.Column("id", sa.String(200), primary_key=True),
-        sa.Column("counter", sa.BigInteger(), nullable=False),
     )
