@@ -6,7 +6,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,6 +26,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import OperationalError
 
 from config.settings import get_settings
 
@@ -40,6 +41,9 @@ metadata = MetaData(
 
 #: How long a writer tries to get SQLite's one write lock before it gives up, in seconds.
 SQLITE_PATIENCE = 30.0
+#: How long PostgreSQL lets a transaction stand still before it ends the session, in seconds: a machine that
+#: is gone must not keep its locks until its connection is found to be dead.
+STANDSTILL = 60.0
 
 
 class Timestamp(TypeDecorator[datetime]):
@@ -77,13 +81,14 @@ def connect(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _connect_sqlite(url, parsed.database)
+    standstill = f"idle_in_transaction_session_timeout={STANDSTILL * 1000:.0f}"
     return create_engine(
         url,
         pool_size=10,
         max_overflow=20,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"options": "-c timezone=UTC", "connect_timeout": 5},
+        connect_args={"options": f"-c timezone=UTC -c {standstill}", "connect_timeout": 5},
     )
 
 
@@ -129,7 +134,7 @@ def _begins(raw: Any, *, last: bool) -> bool:
         raw.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if last or "locked" not in str(error):
-            raise
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from error  # a hook's error nobody wraps
         return False
     return True
 
@@ -170,6 +175,17 @@ def writing() -> Iterator[Connection]:
     """
     with _writer_of(get_engine()).begin() as db:
         yield db
+
+
+def storable(value: Any) -> Any:
+    """A plain value with the characters replaced that PostgreSQL cannot hold in text or JSON: NUL and lone
+    surrogates, which come from outside with odd file names and garbled answers.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {storable(name): storable(each) for name, each in value.items()}
+    return [storable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def is_postgres(db: Connection) -> bool:

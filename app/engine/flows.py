@@ -80,7 +80,8 @@ def still_waiting(db: Connection, scope: str, waiting: dict[str, str]) -> None:
 
 def overdue_scopes(db: Connection, now: datetime, limit: int) -> list[str]:
     """Scopes in which a listener has waited for as long as it wanted to."""
-    return list(db.execute(select(scopes.c.id).where(scopes.c.deadline_at <= now).limit(limit)).scalars())
+    late = select(scopes.c.id).where(scopes.c.deadline_at <= now).order_by(scopes.c.deadline_at)
+    return list(db.execute(late.limit(limit)).scalars())
 
 
 def lock_scope(db: Connection, scope: str) -> Row[Any]:

@@ -4,11 +4,11 @@ when lost.
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.engine import reactions
 from app.engine.actions import Attempt
@@ -47,11 +47,12 @@ class Heartbeat:
             with self._changed:
                 while not self._held:
                     self._changed.wait()
-                self._changed.wait(timeout=lease().total_seconds() / 3)
+            time.sleep(lease().total_seconds() / 3)
+            with self._changed:
                 held = list(self._held.items())
             try:
                 self.extend(held)
-            except SQLAlchemyError as error:
+            except Exception as error:  # the engine's edge: without this thread every lease is lost
                 log.warning("lease could not be extended", error=repr(error))
 
     def extend(self, held: list[tuple[tuple[str, int], Attempt]]) -> None:
@@ -60,6 +61,7 @@ class Heartbeat:
             with writing() as db:
                 if not reactions.extend_lease(db, reaction, fence, lease()):
                     attempt.lost.set()
+                    self._held.pop((reaction, fence), None)
 
 
 HEARTBEAT = Heartbeat()

@@ -97,7 +97,9 @@ class Listeners:
     def revision(self) -> str:
         """A short hash of all that is declared: under which set of listeners an event was matched."""
         if not self._revision:
-            described = sorted(repr((x.name, x.types, x.action, dict(x.when), x.within)) for x in self.all())
+            described = sorted(
+                repr((x.name, x.types, x.action, dict(x.when), x.within, x.follower)) for x in self.all()
+            )
             self._revision = sha256("\n".join(described).encode()).hexdigest()[:12]
         return self._revision
 

@@ -24,6 +24,7 @@ EVENT_COLUMNS = (
 
 _LOCK = select(streams.c.id).where(streams.c.id == bindparam("id")).with_for_update()
 _LOCK_NOW = _LOCK.with_for_update(nowait=True)
+_LOCK_FREE = _LOCK.with_for_update(skip_locked=True)
 _LOCK_OF_REACTION = (
     select(streams.c.id)
     .where(
@@ -48,9 +49,22 @@ def lock_stream(db: Connection, stream: str, *, wait: bool = True) -> int:
     if is_postgres(db):
         lock = _LOCK if wait else _LOCK_NOW
         if db.execute(lock, {"id": stream}).scalar() is None:
-            db.execute(postgresql.insert(streams).on_conflict_do_nothing(), {"id": stream})
+            _make_stream(db, stream, wait=wait)
             db.execute(lock, {"id": stream})
     return int(db.execute(_COUNT, {"stream": stream}).scalar_one())
+
+
+def _make_stream(db: Connection, stream: str, *, wait: bool) -> None:
+    if not wait:  # another transaction may be making the same stream: its end is what an insert waits for
+        db.execute(text("SET LOCAL lock_timeout = '1ms'"))
+    db.execute(postgresql.insert(streams).on_conflict_do_nothing(), {"id": stream})
+    if not wait:
+        db.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+
+
+def lock_if_free(db: Connection, stream: str) -> bool:
+    """Lock a stream that exists, unless another transaction holds it; returns whether it is locked now."""
+    return not is_postgres(db) or db.execute(_LOCK_FREE, {"id": stream}).first() is not None
 
 
 def lock_stream_of(db: Connection, reaction: str) -> None:
@@ -126,6 +140,12 @@ def read_flow(db: Connection, flow: str) -> list[Event]:
 def require_event(db: Connection, event_id: str) -> Event:
     """One event that is known to exist, by its id."""
     return event_of(db.execute(_all_events().where(events.c.id == event_id)).one())
+
+
+def recorded_by(db: Connection, event_id: str) -> str | None:
+    """The reaction whose result an event is; None for what people and clocks recorded."""
+    found: str | None = db.execute(select(events.c.recorded_by).where(events.c.id == event_id)).scalar_one()
+    return found
 
 
 def get_event(db: Connection, event_id: str) -> Event | None:

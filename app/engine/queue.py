@@ -1,5 +1,6 @@
 """The way to Celery: messages that carry a reaction's id, and a hand-off that may fail without harm."""
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,17 +9,20 @@ from functools import lru_cache
 
 import structlog
 from celery import Celery
+from kombu.pools import ProducerPool
 from redis import Redis
 from redis.exceptions import RedisError
 
 from app.engine import clock, faults
-from config.celery import make_celery
+from config.celery import make_celery, redis_address
 from config.settings import get_settings
 
 INNER, OUTER = "inner", "outer"
 #: A commit hands over at most so many messages itself, for at most so long; the sweep sends the rest.
 HANDOFF_MESSAGES = 100
 HANDOFF_SECONDS = 0.25
+#: How long one command may wait for a broker that is connected and does not answer.
+HANG_SECONDS = 1.0
 #: After a refusal the broker is left alone for so long, so that a request never waits for it twice.
 BREAK_SECONDS = 2.0
 SENTINEL = "antiphon:sentinel"
@@ -72,6 +76,17 @@ def get_celery() -> Celery:
     return make_celery(get_settings())
 
 
+@lru_cache(maxsize=1)
+def _producers(app: Celery) -> ProducerPool:
+    """Connections of publishers: unlike a worker's they do not wait for a broker that hangs."""
+    impatient = {"socket_timeout": HANG_SECONDS, "socket_connect_timeout": HANG_SECONDS}
+    connections = app.connection_for_write(transport_options=impatient).Pool(app.conf.broker_pool_limit)
+    return ProducerPool(connections, limit=connections.limit)
+
+
+os.register_at_fork(after_in_child=_producers.cache_clear)  # a forked child must not share them
+
+
 def hand_off(_sender: object, messages: Sequence[Message]) -> None:
     """Send what was just committed. What is not sent here is sent by the sweep, a few seconds later."""
     if messages:
@@ -100,17 +115,20 @@ def send(messages: Iterable[Message], *, give_up: float) -> int:
 
 def _push(message: Message) -> None:
     faults.point("handoff.before_send")
-    get_celery().send_task(
-        message.action,
-        (message.reaction,),
-        task_id=message.reaction,
-        root_id=message.flow,
-        parent_id=message.parent,
-        argsrepr=message.label,
-        kwargsrepr="",
-        queue=OUTER if message.outer else INNER,
-        retry=False,
-    )
+    app = get_celery()
+    with _producers(app).acquire(block=True) as producer:
+        app.send_task(
+            message.action,
+            (message.reaction,),
+            task_id=message.reaction,
+            root_id=message.flow,
+            parent_id=message.parent,
+            argsrepr=message.label,
+            kwargsrepr="",
+            queue=OUTER if message.outer else INNER,
+            producer=producer,
+            retry=False,
+        )
     faults.point("handoff.after_send")
 
 
@@ -123,7 +141,7 @@ def broker_identity() -> str | None:
         return None
     try:
         client = redis_client()
-        run_id = str(client.info("server")["run_id"])
+        run_id = client.info("server").get("run_id")
         client.set(SENTINEL, clock.new_id(), nx=True)
         return f"{run_id}:{client.get(SENTINEL)!r}"
     except RedisError as error:
@@ -135,5 +153,7 @@ def broker_identity() -> str | None:
 @lru_cache(maxsize=1)
 def redis_client() -> Redis:
     """A client of the broker's Redis, whose answers are text; gives up after a second."""
-    url = get_settings().broker_url.replace("redis+socket://", "unix://")
-    return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
+    url = redis_address(get_settings().broker_url)
+    return Redis.from_url(
+        url, socket_timeout=HANG_SECONDS, socket_connect_timeout=HANG_SECONDS, decode_responses=True
+    )

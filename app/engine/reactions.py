@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from app.engine import clock, log
+from app.engine.database import storable
 from app.engine.listeners import Listener
 from app.engine.queue import HANDOFF_MESSAGES, Message
 from app.engine.signal import Event, Failure
@@ -57,6 +58,7 @@ _CLAIM = (
         state=RUNNING,
         attempt=reactions.c.attempt + 1,
         fence=reactions.c.fence + 1,
+        sends=0,
         wake_at=bindparam("lease"),
         due_at=None,
         worker=bindparam("by"),
@@ -208,7 +210,7 @@ class Ending:
         """The failure as it is kept with the reaction."""
         if self.failure is None:
             return None
-        lines = {"traceback": traceback.format_exception(self.error)[-8:]} if self.error else {}
+        lines = {"traceback": storable(traceback.format_exception(self.error)[-8:])} if self.error else {}
         return self.failure.model_dump(mode="json") | lines
 
 
@@ -233,9 +235,7 @@ def finish(db: Connection, loaded: Loaded, ending: Ending, began: datetime) -> b
 
 
 def repeats(db: Connection, reaction: str) -> Counter[tuple[str, str]]:
-    """How often each (listener, stream) stands in the line of reactions that led to this one, itself
-    included.
-    """
+    """How often each (listener, stream) stands in the line of reactions that led to this one, and in it."""
     up = (
         select(reactions.c.parent, reactions.c.listener, reactions.c.stream)
         .where(reactions.c.id == reaction)

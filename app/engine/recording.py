@@ -46,7 +46,8 @@ class Recording:
 
     def __init__(self, db: Connection, origin: Origin) -> None:
         self.db = db
-        #: The instant at which everything in this transaction happens.
+        #: The instant at which what is recorded happens. Drawn under the lock: time never turns back in a
+        #: stream.
         self.now: datetime = clock.now()
         self.origin = origin
         #: How many events each locked stream has.
@@ -55,9 +56,9 @@ class Recording:
         self._first: dict[str, Signal] = {}
         self._opened: defaultdict[str, int] = defaultdict(int)
         self._ends: dict[str, str] = {}
-        self._in_scopes: defaultdict[str, int] = defaultdict(int)
+        self._in_scopes: defaultdict[str | None, int] = defaultdict(int)
         self._new_scopes: list[str] = []
-        self._ancestry: Counter[tuple[str, str]] | None = None
+        self._ancestry: dict[str, Counter[tuple[str, str]]] = {}
         #: The messages of the reactions that were made, once the transaction is complete.
         self.messages: list[Message] = []
 
@@ -71,6 +72,7 @@ class Recording:
         for stream in sorted(set(streams) - set(self._counts)):
             in_order = not self._counts or stream > max(self._counts)
             self._counts[stream] = log.lock_stream(self.db, stream, wait=in_order)
+            self.now = clock.now()
 
     def open_reaction(self, reaction: str) -> Loaded | None:
         """Lock the stream of a reaction, read it, and let what is recorded from here on be its result.
@@ -82,6 +84,7 @@ class Recording:
         if loaded is None:
             return None
         self._counts[loaded.stream] = loaded.counted
+        self.now = clock.now()
         self.origin = Origin(
             actor=f"action:{loaded.action}",
             stage=self.origin.stage,
@@ -140,62 +143,59 @@ class Recording:
         here = self.origin.event
         scope = self.origin.scope if here and event.flow == here.flow else None
         inside = event.id if waiting else scope
-        counted = sum([self._make(listener, event, inside) for listener in direct])
+        parent = self.origin.reaction
+        counted = sum([self._make(listener, event, inside, parent) for listener in direct])
         if not waiting:
             return
         if not counted:
             for listener in waiting:
-                self._make(listener, event, scope)
+                self._make(listener, event, scope, parent)
             return
         deadlines = {x.name: (event.time + timedelta(seconds=x.within or 0)).isoformat() for x in waiting}
         flows.insert_scope(self.db, event, scope, deadlines)
         self._new_scopes.append(event.id)
 
-    def _make(self, listener: Listener, event: Event, scope: str | None) -> bool:
-        """Make one reaction; returns whether anything waits for it."""
-        parent = self.origin.reaction
+    def _make(self, listener: Listener, event: Event, scope: str | None, parent: str | None) -> bool:
+        """Make one reaction to an event that the reaction `parent` recorded; returns whether anything waits
+        for it.
+        """
         row = reactions.row_for(listener, event, scope=scope, parent=parent, now=self.now)
         self._reactions.append(row)
-        if event.depth >= reactions.MOST_REPEATS and (why := self._goes_round(listener, event)):
+        if event.depth >= reactions.MOST_REPEATS and (why := self._goes_round(listener, event, parent)):
             reactions.skip(row, why, self.now)
             return False
         if row["follower"]:
             row["scope"] = None
             return False
         self._opened[event.flow] += 1
-        self._count(scope, 1)
+        self._in_scopes[scope] += 1
         return True
 
-    def _count(self, scope: str | None, delta: int) -> None:
-        if scope is not None:
-            self._in_scopes[scope] += delta
-
-    def _goes_round(self, listener: Listener, event: Event) -> str | None:
+    def _goes_round(self, listener: Listener, event: Event, parent: str | None) -> str | None:
         if event.depth > reactions.DEEPEST:
             return f"{event.depth} reactions led here one by one; at most {reactions.DEEPEST} may"
-        if self._ancestry is None:
-            origin = self.origin.reaction
-            self._ancestry = reactions.repeats(self.db, origin) if origin else Counter()
-        if self._ancestry[listener.name, event.stream] < reactions.MOST_REPEATS:
+        if parent is None:
             return None
-        return (
-            f"{listener.name} has answered {reactions.MOST_REPEATS} times along this line of causes already"
-        )
+        if parent not in self._ancestry:
+            self._ancestry[parent] = reactions.repeats(self.db, parent)
+        if self._ancestry[parent][listener.name, event.stream] < reactions.MOST_REPEATS:
+            return None
+        return f"{listener.name} has answered {reactions.MOST_REPEATS} times along this line of causes"
 
     def end_reaction(self, reaction: Loaded) -> None:
         """Count a reaction that is open no more."""
         if not reaction.follower:
             self._opened[reaction.flow] -= 1
-            self._count(reaction.scope, -1)
+            self._in_scopes[reaction.scope] -= 1
 
     def fire(self, scope: str, parent: str | None, names: list[str]) -> list[str]:
         """Make the reactions of listeners that waited for a scope; returns those that this process does not
         know.
         """
         event = log.require_event(self.db, scope)
-        known = [listener for name in names if (listener := LISTENERS.get(name))]
-        for listener in known:
-            self._make(listener, event, parent)
+        recorder = log.recorded_by(self.db, scope)
+        for listener in filter(None, map(LISTENERS.get, names)):
+            self._make(listener, event, parent, recorder)
         return [name for name in names if LISTENERS.get(name) is None]
 
     def complete(self) -> None:
@@ -214,19 +214,19 @@ class Recording:
             elif opened or end:
                 flows.count_flow(self.db, flow, opened, end, self.now)
 
-    def _settle(self, scope: str) -> None:
+    def _settle(self, scope: str | None) -> None:
         """Write a scope's count. Children come before their parents, or a parent would seem settled too
         early.
         """
         delta = self._in_scopes.pop(scope, 0)
-        if not delta:
+        if not delta or scope is None:
             return
         row = flows.count_scope(self.db, scope, delta)
         before = row.open - delta
         if before <= 0 < row.open:
-            self._count(row.parent, 1)
+            self._in_scopes[row.parent] += 1
         elif row.open <= 0 < before:
-            self._count(row.parent, -1)
+            self._in_scopes[row.parent] -= 1
             if row.waiting:
                 unknown = self.fire(scope, row.parent, list(row.waiting))
                 flows.still_waiting(self.db, scope, dict.fromkeys(unknown, self.now.isoformat()))

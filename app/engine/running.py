@@ -15,13 +15,13 @@ from app.engine.leases import HEARTBEAT
 from app.engine.queue import lease
 from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Ending, Loaded
 from app.engine.recording import Recording, recording
-from app.engine.signal import Failure, ReactionDeadLettered, Signal, UnknownSignal, revive
+from app.engine.signal import SIGNALS, Failure, ReactionDeadLettered, Signal, UnknownSignal, revive
 from app.errors import PlatformError, RetryableError
 
 log = structlog.get_logger()
 
-#: What a body may raise when the database went away: nothing was decided, so nothing counts; the sweep tries
-#: again.
+#: Raised when the database is away or busy: nothing was decided. A reaction whose attempt was not counted yet
+#: is left to the sweep; a counted one is put off, like any that may succeed later.
 DatabaseTrouble = (OperationalError, InterfaceError)
 #: What became of a delivery, besides the states of a reaction.
 NOT_THERE, LOST, LEFT = "not there", "lost", "left"
@@ -44,6 +44,8 @@ def run(action: Action, reaction: str, *, redelivered: bool = False) -> str:
     except UnknownSignal as error:
         log.warning("reaction was put back", reaction=reaction, action=action.name, error=str(error))
         outcome = LEFT
+    except LostLease:
+        outcome = LOST
     faults.point("message.before_ack")
     return outcome
 
@@ -64,11 +66,11 @@ class _Run:
             if outcome == _COUNT_FIRST:
                 outcome = self._decide() if self._claim() else NOT_THERE
             return outcome
-        except LostLease:
-            return LOST
-        except (*DatabaseTrouble, UnknownSignal):
+        except (LostLease, UnknownSignal):
             raise
         except Exception as error:  # the engine's edge: whatever a body raises is recorded
+            if isinstance(error, DatabaseTrouble) and self.claimed is None:
+                raise
             return self._fail(self.action.meaning(error))
 
     def _claim(self) -> bool:
@@ -77,10 +79,11 @@ class _Run:
         """
         with writing() as db:
             name = f"{socket.gethostname()}:{os.getpid()}"
-            self.claimed = reactions.claim(db, self.reaction, worker=name, lease=lease())
-            if self.claimed is not None:
-                revive(self.claimed.event)  # a type that this process does not know is put back uncounted
+            claimed = reactions.claim(db, self.reaction, worker=name, lease=lease())
+            if claimed is not None and claimed.event.type not in SIGNALS:
+                raise UnknownSignal(f"{claimed.event.type} is not known here")  # put back uncounted
             faults.point("claim.before_commit")
+        self.claimed = claimed
         faults.point("claim.after_commit")
         return self.claimed is not None
 
@@ -211,6 +214,10 @@ def describe(error: Exception, action: Action, *, attempt: int) -> Failure:
     if isinstance(error, SoftTimeLimitExceeded):
         message = f"{action.name} did not end within {action.time_limit:g} s"
         return Failure(code="stage_timeout", message=message, retryable=True, **shared)
+    if isinstance(error, DatabaseTrouble):
+        message = f"{action.name} could not use the database: {error.orig}"
+        hint = "Look at the database and its load, then try the reaction again."
+        return Failure(code="internal", message=message, hint=hint, retryable=True, **shared)
     return Failure(
         code="internal",
         message=f"{action.name} raised {type(error).__name__}: {error}",

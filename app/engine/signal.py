@@ -7,9 +7,11 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 from types import UnionType
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+
+from app.engine.database import storable
 
 FlowEnd = Literal["succeeded", "failed", "cancelled"]
 
@@ -46,6 +48,9 @@ class Event:
     data: dict[str, Any]
 
 
+Text = Annotated[str, AfterValidator(storable)]
+
+
 class Failure(BaseModel):
     """What every failure event says. Automation looks at `code` only; `message` and `hint` are for people."""
 
@@ -55,14 +60,14 @@ class Failure(BaseModel):
     code: str
     #: The part of the work that failed ("upload", "source", ...).
     stage: str
-    message: str
+    message: Text
     #: What to do next.
-    hint: str = ""
+    hint: Text = ""
     #: Whether the same request may succeed later without a change.
     retryable: bool = False
     attempt: int = 1
     max_attempts: int = 1
-    evidence: dict[str, Any] = Field(default_factory=dict)
+    evidence: Annotated[dict[str, Any], AfterValidator(storable)] = Field(default_factory=dict)
 
 
 class Signal(BaseModel):
@@ -231,11 +236,9 @@ class UnknownSignal(LookupError):
 
 def revive(event: Event) -> Signal:
     """The signal that an event recorded. Raises UnknownSignal when this process does not declare the type."""
-    try:
-        declared = SIGNALS[event.type]
-    except KeyError:
-        raise UnknownSignal(f"{event.type} is not a signal that this process knows") from None
-    signal = declared.model_validate(event.data)
+    if event.type not in SIGNALS:
+        raise UnknownSignal(f"{event.type} is not a signal that this process knows")
+    signal = SIGNALS[event.type].model_validate(event.data)
     signal._recorded = event
     return signal
 
