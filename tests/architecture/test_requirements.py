@@ -92,6 +92,10 @@ def test_the_product_imports_nothing_that_only_came_along():
     nothing(used - set(requirements("requirements.txt")) - along)
 
 
+def test_the_tests_import_nothing_that_no_page_asks_for():
+    nothing(imported("tests") - set(direct()) - {"kombu", "packaging"})  # which their makers bring along
+
+
 def test_everything_that_comes_along_is_held_at_its_version():
     pins = {name: r for name, (r, _) in (requirements("constraints.txt") | direct()).items()}
     waiting, seen, found = [r for r, _ in direct().values()], set[str](), []
