@@ -39,7 +39,7 @@ def test_a_line_is_a_sentence_with_fields(out):
 
 
 def test_the_lines_of_libraries_have_the_same_form(out):
-    logging.getLogger("celery.worker").warning("Lost %s of %d", "one", 2, extra={"queue": "inner"})
+    logging.getLogger("a_library.part").warning("Lost %s of %d", "one", 2, extra={"queue": "inner"})
     (line,) = lines(out)
     assert (line["message"], line["level"], line["queue"]) == ("Lost one of 2", "warning", "inner")
 
