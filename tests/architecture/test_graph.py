@@ -19,7 +19,9 @@ def test_the_readmes_picture_of_a_deploy_is_the_codes():
 
 
 def test_nothing_in_the_declarations_looks_like_a_mistake():
-    nothing(graph.lint())
+    ours = {action.name for action in ACTIONS.values() if action.body.__module__.startswith("tasks.")}
+    others = tuple(f"the action {name} " for name in ACTIONS.keys() - ours)  # which other tests declare
+    nothing(line for line in graph.lint() if not line.startswith(others or ("-",)))
 
 
 def test_every_listener_names_an_action_and_signals_that_exist():
@@ -29,6 +31,7 @@ def test_every_listener_names_an_action_and_signals_that_exist():
 
 
 def test_every_failure_is_heard_by_a_pattern_for_failures():
-    told = (type_ for type_, signal in SIGNALS.items() if "failure" in signal.model_fields)
+    ours = {type_: signal for type_, signal in SIGNALS.items() if signal.__module__.startswith("app.")}
+    told = (type_ for type_, signal in ours.items() if "failure" in signal.model_fields)
     endings = (".failed", ".stalled", ".dead_lettered")
     nothing(type_ for type_ in told if not type_.endswith(endings))
