@@ -96,10 +96,9 @@ class Signal(BaseModel):
     ) -> None:
         if type is None:  # an abstract family of signals
             return
-        if type in SIGNALS and SIGNALS[type].__qualname__ != cls.__qualname__:
-            raise TypeError(
-                f"{cls.__qualname__} and {SIGNALS[type].__qualname__} both declare the type {type!r}"
-            )
+        known = SIGNALS.get(type, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"{cls!r} and {known!r} both declare the type {type!r}")
         cls.type, cls.starts, cls.ends = type, starts, ends
         SIGNALS[type] = cls
 

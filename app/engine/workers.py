@@ -37,6 +37,7 @@ def _register(celery: Celery, action: Action) -> None:
         deliver,
         name=action.name,
         bind=True,
+        shared=False,  # of this application alone, not of every other in this process
         soft_time_limit=action.time_limit,
         time_limit=action.time_limit + GRACE_SECONDS,
     )
