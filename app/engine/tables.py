@@ -4,12 +4,14 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     String,
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -87,12 +89,30 @@ reactions = Table(
     Column("created_at", Timestamp(), nullable=False),
     Column("started_at", Timestamp(), nullable=True),
     Column("ended_at", Timestamp(), nullable=True),
+    Column("key", String(200), nullable=True),  # what orders it in its stream, or what it waits for
+    Column("stops", Boolean, nullable=False, server_default=false()),  # dead, it holds back those behind it
+    Column("waits_for", String(10), nullable=True),  # retry, key, slot, rate, delay or event
+    Column("awaited", String(36), nullable=True),  # the event that ended its wait
     UniqueConstraint("event", "listener", "generation"),
     Index(
         "ix_reactions_open",
         "wake_at",
         postgresql_where=text("wake_at IS NOT NULL"),
         sqlite_where=text("wake_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_reactions_queue",
+        "listener",
+        "stream",
+        "key",
+        postgresql_where=text("key IS NOT NULL"),
+        sqlite_where=text("key IS NOT NULL"),
+    ),
+    Index(
+        "ix_reactions_running",
+        "listener",
+        postgresql_where=text("state = 'running'"),
+        sqlite_where=text("state = 'running'"),
     ),
     Index(
         "ix_reactions_dead",
@@ -116,6 +136,20 @@ flows = Table(
     Column("open", Integer, nullable=False),
     Column("started_at", Timestamp(), nullable=False),
     Column("ended_at", Timestamp(), nullable=True),
+    Column("cancel_at", Timestamp(), nullable=True),  # a cancel was asked for; from then on it is forced
+    Column("deadline_at", Timestamp(), nullable=True),  # until then something must happen
+    Index(
+        "ix_flows_cancel",
+        "cancel_at",
+        postgresql_where=text("cancel_at IS NOT NULL"),
+        sqlite_where=text("cancel_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_flows_deadline",
+        "deadline_at",
+        postgresql_where=text("deadline_at IS NOT NULL"),
+        sqlite_where=text("deadline_at IS NOT NULL"),
+    ),
 )
 
 #: A part of a flow that listeners wait for to settle; its id is that of the event it began with.
@@ -142,4 +176,62 @@ engine_state = Table(
     metadata,
     Column("name", String(50), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+#: One row per listener with limits: whoever claims for it locks the row. `next_at` is when its rate allows the
+#: next attempt.
+limits = Table(
+    "limits",
+    metadata,
+    Column("listener", String(200), primary_key=True),
+    Column("next_at", Timestamp(), nullable=True),
+)
+
+#: What processes declared: the revision stands on every event that was matched under it.
+listener_sets = Table(
+    "listener_sets",
+    metadata,
+    Column("revision", String(16), primary_key=True),
+    Column("listeners", Json(), nullable=False),
+    Column("actions", Json(), nullable=False),
+    Column("first_at", Timestamp(), nullable=False),
+    Column("seen_at", Timestamp(), nullable=False),
+)
+
+#: Past events given to one listener again: `after` < position <= `until`, worked off up to `cursor`.
+replays = Table(
+    "replays",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("listener", String(200), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("cursor", BigInteger, nullable=False),
+    Column("rate", Float, nullable=True),  # reactions per second
+    Column("again", Boolean, nullable=False),  # also what was answered before
+    Column("matched", BigInteger, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("suppressed", BigInteger, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("started_at", Timestamp(), nullable=False),
+    Column("ended_at", Timestamp(), nullable=True),
+    Column("wake_at", Timestamp(), nullable=True),
+    UniqueConstraint("listener", "generation"),
+    Index(
+        "ix_replays_wake",
+        "wake_at",
+        postgresql_where=text("wake_at IS NOT NULL"),
+        sqlite_where=text("wake_at IS NOT NULL"),
+    ),
+)
+
+#: Reactions that ought to be there and are not.
+coverage_gaps = Table(
+    "coverage_gaps",
+    metadata,
+    Column("event", String(36), primary_key=True),
+    Column("listener", String(200), primary_key=True),
+    Column("found_at", Timestamp(), nullable=False),
 )
