@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from app.engine import reactions
+from app.engine import claims
 from app.engine.actions import Attempt
 from app.engine.database import writing
 from app.engine.queue import lease
@@ -59,7 +59,7 @@ class Heartbeat:
         """Extend leases once; an attempt whose lease is gone is told so."""
         for (reaction, fence), attempt in held:
             with writing() as db:
-                if not reactions.extend_lease(db, reaction, fence, lease()):
+                if not claims.extend_lease(db, reaction, fence, lease()):
                     attempt.lost.set()
                     self._held.pop((reaction, fence), None)
 

@@ -1,24 +1,21 @@
-"""Reactions as rows: how they are made, claimed, finished, put off and sent again. Each statement is written
-once.
-"""
+"""Reactions as rows: how they are made, read, and turned into messages."""
 
-import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
 
 from app.engine import clock, log
-from app.engine.database import storable
 from app.engine.listeners import Listener
 from app.engine.queue import HANDOFF_MESSAGES, Message
-from app.engine.signal import Event, Failure
+from app.engine.signal import Event
 from app.engine.tables import events, reactions
 
-WAITING, READY, RUNNING, DONE, DEAD, SKIPPED = "waiting", "ready", "running", "done", "dead", "skipped"
+WAITING, READY, RUNNING = "waiting", "ready", "running"
+DONE, DEAD, SKIPPED, CANCELLED = "done", "dead", "skipped", "cancelled"
 
 #: A sent reaction that nobody started is sent again after so long, then twice as long, up to the longest.
 RESEND_SECONDS, RESEND_LONGEST = 5, 300
@@ -51,45 +48,6 @@ _LOAD = (
     .join_from(reactions, events, events.c.id == reactions.c.event)
     .where(reactions.c.id == bindparam("id"))
 )
-_CLAIM = (
-    update(reactions)
-    .where(reactions.c.id == bindparam("claimed"), reactions.c.state == READY)
-    .values(
-        state=RUNNING,
-        attempt=reactions.c.attempt + 1,
-        fence=reactions.c.fence + 1,
-        sends=0,
-        wake_at=bindparam("lease"),
-        due_at=None,
-        worker=bindparam("by"),
-        started_at=bindparam("at"),
-    )
-)
-_FINISH = (
-    update(reactions)
-    .where(reactions.c.id == bindparam("ended"), reactions.c.fence == bindparam("held"))
-    .values(
-        state=bindparam("new_state"),
-        outcome=bindparam("new_outcome"),
-        attempt=bindparam("tries"),
-        failure=bindparam("why", type_=reactions.c.failure.type),
-        wake_at=bindparam("next", type_=reactions.c.wake_at.type),
-        due_at=bindparam("next", type_=reactions.c.due_at.type),
-        started_at=bindparam("began", type_=reactions.c.started_at.type),
-        ended_at=bindparam("at", type_=reactions.c.ended_at.type),
-    )
-)
-_EXTEND = (
-    update(reactions)
-    .where(
-        reactions.c.id == bindparam("held_id"),
-        reactions.c.fence == bindparam("held"),
-        reactions.c.state == RUNNING,
-    )
-    .values(wake_at=bindparam("lease"))
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A reaction and the event that it answers, as one query read them; the columns are those of the
@@ -115,10 +73,8 @@ class Loaded:
     counted: int
 
 
-def row_for(
-    listener: Listener, event: Event, *, scope: str | None, parent: str | None, now: datetime
-) -> dict[str, Any]:
-    """A new reaction, ready to be handed over."""
+def row_for(listener: Listener, event: Event, *, scope: str | None, parent: str | None) -> dict[str, Any]:
+    """A new reaction, ready to be handed over once `insert_many` has given it its times."""
     return {
         "id": clock.new_id(),
         "event": event.id,
@@ -138,19 +94,16 @@ def row_for(
         "attempt": 0,
         "fence": 0,
         "sends": 0,
-        "wake_at": now + timedelta(seconds=RESEND_SECONDS),
+        "wake_at": None,
         "due_at": None,
         "failure": None,
-        "created_at": now,
         "ended_at": None,
     }
 
 
-def skip(row: dict[str, Any], why: str, now: datetime) -> None:
+def skip(row: dict[str, Any], why: str) -> None:
     """Turn a new reaction into one that will never run, and say why."""
-    row.update(
-        state=SKIPPED, outcome="loop", wake_at=None, ended_at=now, failure={"code": "loop", "message": why}
-    )
+    row.update(state=SKIPPED, outcome="loop", failure={"code": "loop", "message": why})
 
 
 def insert_many(db: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> list[Message]:
@@ -159,11 +112,13 @@ def insert_many(db: Connection, rows: Sequence[dict[str, Any]], now: datetime) -
     """
     messages: list[Message] = []
     for row in rows:
-        if row["state"] != READY:
-            continue
-        if len(messages) >= HANDOFF_MESSAGES:
-            row["wake_at"] = now
-        messages.append(message_of(row))
+        row["created_at"] = now
+        if row["state"] == READY:
+            sent_now = len(messages) < HANDOFF_MESSAGES
+            row["wake_at"] = now + timedelta(seconds=RESEND_SECONDS) if sent_now else now
+            messages.append(message_of(row))
+        elif row["state"] == SKIPPED:
+            row["ended_at"] = now
     if rows:
         db.execute(_INSERT, rows)
     return messages
@@ -178,60 +133,6 @@ def load(db: Connection, reaction: str) -> Loaded | None:
     """A reaction with its event, None when there is no such reaction."""
     row = db.execute(_LOAD, {"id": reaction}).one_or_none()
     return None if row is None else Loaded(log.event_of(row), *row[len(log.EVENT_COLUMNS) :])
-
-
-def claim(db: Connection, reaction: str, *, worker: str, lease: timedelta) -> Loaded | None:
-    """Count an attempt before its work and take the lease; None when the reaction is not there to be
-    taken.
-    """
-    now = clock.now()
-    values = {"claimed": reaction, "by": worker, "lease": now + lease, "at": now}
-    return load(db, reaction) if db.execute(_CLAIM, values).rowcount == 1 else None
-
-
-def extend_lease(db: Connection, reaction: str, fence: int, lease: timedelta) -> bool:
-    """Keep a running reaction for another while; False when it is not ours any more."""
-    values = {"held_id": reaction, "held": fence, "lease": clock.now() + lease}
-    return db.execute(_EXTEND, values).rowcount == 1
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt ended: the reaction is done or dead, or waits until `due_at` for its next attempt."""
-
-    state: str
-    outcome: str | None = None
-    failure: Failure | None = None
-    #: What was raised, for the traceback that stands beside the failure.
-    error: Exception | None = None
-    due_at: datetime | None = None
-
-    def shown(self) -> dict[str, Any] | None:
-        """The failure as it is kept with the reaction."""
-        if self.failure is None:
-            return None
-        lines = {"traceback": storable(traceback.format_exception(self.error)[-8:])} if self.error else {}
-        return self.failure.model_dump(mode="json") | lines
-
-
-def finish(db: Connection, loaded: Loaded, ending: Ending, began: datetime) -> bool:
-    """Write down how an attempt ended that began then, unless it had been claimed before.
-
-    False when another attempt has taken the reaction meanwhile: then the transaction must not be committed.
-    """
-    now = clock.now()
-    values = {
-        "ended": loaded.id,
-        "held": loaded.fence,
-        "new_state": ending.state,
-        "new_outcome": ending.outcome,
-        "tries": max(1, loaded.attempt),
-        "why": ending.shown(),
-        "next": ending.due_at,
-        "began": loaded.started_at or began,
-        "at": None if ending.due_at else now,
-    }
-    return db.execute(_FINISH, values).rowcount == 1
 
 
 def repeats(db: Connection, reaction: str) -> Counter[tuple[str, str]]:

@@ -8,12 +8,13 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from app.engine import faults, reactions
+from app.engine import claims, faults
 from app.engine.actions import Action, Attempt, LostLease, attempting
+from app.engine.claims import Ending
 from app.engine.database import writing
 from app.engine.leases import HEARTBEAT
 from app.engine.queue import lease
-from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Ending, Loaded
+from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Loaded
 from app.engine.recording import Recording, recording
 from app.engine.signal import SIGNALS, Failure, ReactionDeadLettered, Signal, UnknownSignal, revive
 from app.errors import PlatformError, RetryableError
@@ -79,7 +80,7 @@ class _Run:
         """
         with writing() as db:
             name = f"{socket.gethostname()}:{os.getpid()}"
-            claimed = reactions.claim(db, self.reaction, worker=name, lease=lease())
+            claimed = claims.claim(db, self.reaction, worker=name, lease=lease())
             if claimed is not None and claimed.event.type not in SIGNALS:
                 raise UnknownSignal(f"{claimed.event.type} is not known here")  # put back uncounted
             faults.point("claim.before_commit")
@@ -228,7 +229,7 @@ def describe(error: Exception, action: Action, *, attempt: int) -> Failure:
 
 
 def _finish(work: Recording, loaded: Loaded, ending: Ending) -> None:
-    if not reactions.finish(work.db, loaded, ending, work.now):
+    if not claims.finish(work.db, loaded, ending, work.now):
         raise LostLease
     if ending.due_at is None:
         work.end_reaction(loaded)

@@ -178,8 +178,8 @@ engine_state = Table(
     Column("value", Text, nullable=False),
 )
 
-#: One row per listener with limits: whoever claims for it locks the row. `next_at` is when its rate allows the
-#: next attempt.
+#: One row per listener with limits: whoever claims for it locks the row. `next_at` is when its rate allows
+#: the next attempt.
 limits = Table(
     "limits",
     metadata,

@@ -134,7 +134,7 @@ def test_an_attempt_that_was_overtaken_while_it_failed_is_lost(
     toys.trouble["send"] = toys.retryable
     order(toys)
     deliver_until(simulation, "toys.send")
-    monkeypatch.setattr("app.engine.reactions.finish", lambda *_: False)
+    monkeypatch.setattr("app.engine.claims.finish", lambda *_: False)
     assert run(ACTIONS["toys.send"], reaction_of("toys.send").id) == "lost"
 
 

@@ -98,7 +98,7 @@ def test_the_heartbeat_outlives_a_database_that_is_away(
             raise OSError("no route to the database")
         return True
 
-    monkeypatch.setattr("app.engine.reactions.extend_lease", extend)
+    monkeypatch.setattr("app.engine.claims.extend_lease", extend)
     with heartbeat.keeping(attempt_at("one"), 1):
         wait_for(lambda: len(beats) >= 4, seconds=5, what="beats after the trouble")
 
@@ -112,7 +112,7 @@ def test_a_lease_that_is_lost_is_not_asked_for_again(
         asked.append(reaction)
         return reaction == "kept"
 
-    monkeypatch.setattr("app.engine.reactions.extend_lease", extend)
+    monkeypatch.setattr("app.engine.claims.extend_lease", extend)
     lost, kept = attempt_at("lost"), attempt_at("kept")
     with heartbeat.keeping(lost, 1), heartbeat.keeping(kept, 1):
         wait_for(lambda: asked.count("kept") >= 3, seconds=5, what="beats")
@@ -129,7 +129,7 @@ def test_short_actions_cost_no_beat(
     """A beat is a commit: one for each new attempt would double what an outer action writes."""
     configure(LEASE_SECONDS="3")
     asked: list[str] = []
-    monkeypatch.setattr("app.engine.reactions.extend_lease", lambda _db, name, *_: asked.append(name) or True)
+    monkeypatch.setattr("app.engine.claims.extend_lease", lambda _db, name, *_: asked.append(name) or True)
     for number in range(50):
         with heartbeat.keeping(attempt_at(str(number)), 1):
             pass

@@ -164,9 +164,9 @@ def test_scopes_that_wait_for_the_longest_are_looked_at_first(
         for flow, minutes in zip(flows, (2, 3, 1), strict=True):
             values = {"deadline_at": now() - timedelta(minutes=minutes)}
             db.execute(update(scopes).where(scopes.c.flow == flow).values(values))
-    monkeypatch.setattr("app.engine.sweep.BATCH", 1)
+    monkeypatch.setattr("app.engine.recovery.BATCH", 1)
     seen: list[str] = []
-    monkeypatch.setattr("app.engine.sweep._settle_late", lambda scope: seen.append(scope) or 0)
+    monkeypatch.setattr("app.engine.recovery._settle_late", lambda scope: seen.append(scope) or 0)
     sweep()
     assert seen == [scope.id for scope in rows_of(scopes, flow=flows[1])]
 

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, update
 from app.engine import faults, log, now, queue, reading, recording
 from app.engine import sweep as sweeping
 from app.engine.actions import ACTIONS
+from app.engine.claims import extend_lease
 from app.engine.database import writing
-from app.engine.reactions import extend_lease
 from app.engine.sweep import sweep
 from app.engine.tables import reactions
 from tests.fixtures.simulation import Crash, Simulation

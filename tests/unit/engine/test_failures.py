@@ -7,7 +7,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.engine import Failure, FailureSignal, ReactionDeadLettered, Signal, action
-from app.engine.reactions import WAITING, Ending
+from app.engine.claims import Ending
+from app.engine.reactions import WAITING
 from app.engine.running import describe
 from app.errors import Conflict, PermanentError, RetryableError
 

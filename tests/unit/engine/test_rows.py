@@ -27,11 +27,12 @@ class Inserted:
 
 
 def row(listener: Listener = LISTENER, **of_event: Any) -> dict[str, Any]:
-    return row_for(listener, event(**of_event), scope="scope", parent="parent", now=NOW)
+    return row_for(listener, event(**of_event), scope="scope", parent="parent")
 
 
 def test_a_new_reaction_is_ready_uncounted_and_looked_at_again_after_five_seconds() -> None:
-    new = row()
+    db = Inserted()
+    insert_many(db, [new := row()], NOW)
     assert (new["state"], new["attempt"], new["fence"], new["sends"]) == ("ready", 0, 0, 0)
     assert new["wake_at"] - NOW == timedelta(seconds=5)
     assert (new["event"], new["listener"], new["generation"]) == ("event-1", "shop:pay", 0)
@@ -60,7 +61,7 @@ def test_a_message_says_what_people_look_for_and_carries_the_id() -> None:
 
 def test_a_reaction_that_would_go_round_is_written_down_and_not_sent() -> None:
     cut = row()
-    skip(cut, "it has answered 8 times", NOW)
+    skip(cut, "it has answered 8 times")
     db = Inserted()
     assert insert_many(db, [cut], NOW) == []
     [written] = db.rows

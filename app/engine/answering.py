@@ -1,0 +1,98 @@
+"""Which reactions an event gets: one per listener that it matches, unless they would go round for ever."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.engine import log, reactions
+from app.engine.counting import Counts
+from app.engine.listeners import LISTENERS, Listener
+from app.engine.queue import Message
+from app.engine.signal import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where new events come from: a person's request, or a reaction's result."""
+
+    actor: str = "system"
+    #: What is being committed, for the fault points: "command", "result" or "failure".
+    stage: str = "command"
+    #: The event that led here.
+    event: Event | None = None
+    reaction: str | None = None
+    scope: str | None = None
+    follower: bool = False
+
+
+class Answers:
+    """The reactions that one transaction makes."""
+
+    def __init__(self, db: Connection, counts: Counts) -> None:
+        self._db, self._counts = db, counts
+        self._rows: list[dict[str, Any]] = []
+        self._ancestry: dict[str, Counter[tuple[str, str]]] = {}
+
+    def react(self, event: Event, origin: Origin) -> None:
+        """Make a reaction for every listener that an event of this origin matches."""
+        matching = LISTENERS.matching(event.type, event.data)
+        if not matching:
+            return
+        waiting = [x for x in matching if x.within is not None and not event.follower]
+        direct = [x for x in matching if x not in waiting]
+        here = origin.event
+        scope = origin.scope if here and event.flow == here.flow else None
+        inside = event.id if waiting else scope
+        parent = origin.reaction
+        counted = sum([self._make(listener, event, inside, parent) for listener in direct])
+        if not waiting:
+            return
+        if not counted:
+            for listener in waiting:
+                self._make(listener, event, scope, parent)
+            return
+        deadlines = {x.name: (event.time + timedelta(seconds=x.within or 0)).isoformat() for x in waiting}
+        self._counts.begin_scope(event, scope, deadlines)
+
+    def fire(self, scope: str, parent: str | None, names: list[str]) -> list[str]:
+        """Make the reactions of listeners that waited for a scope; returns those that this process does not
+        know.
+        """
+        event = log.require_event(self._db, scope)
+        recorder = log.recorded_by(self._db, scope)
+        for listener in filter(None, map(LISTENERS.get, names)):
+            self._make(listener, event, parent, recorder)
+        return [name for name in names if LISTENERS.get(name) is None]
+
+    def _make(self, listener: Listener, event: Event, scope: str | None, parent: str | None) -> bool:
+        """Make one reaction to an event that the reaction `parent` recorded; returns whether anything waits
+        for it.
+        """
+        row = reactions.row_for(listener, event, scope=scope, parent=parent)
+        self._rows.append(row)
+        if event.depth >= reactions.MOST_REPEATS and (why := self._goes_round(listener, event, parent)):
+            reactions.skip(row, why)
+            return False
+        if row["follower"]:
+            row["scope"] = None
+            return False
+        self._counts.change(event.flow, scope, +1)
+        return True
+
+    def _goes_round(self, listener: Listener, event: Event, parent: str | None) -> str | None:
+        if event.depth > reactions.DEEPEST:
+            return f"{event.depth} reactions led here one by one; at most {reactions.DEEPEST} may"
+        if parent is None:
+            return None
+        if parent not in self._ancestry:
+            self._ancestry[parent] = reactions.repeats(self._db, parent)
+        if self._ancestry[parent][listener.name, event.stream] < reactions.MOST_REPEATS:
+            return None
+        return f"{listener.name} has answered {reactions.MOST_REPEATS} times along this line of causes"
+
+    def write(self, now: datetime) -> list[Message]:
+        """Insert the reactions; returns the messages of those that are ready."""
+        return reactions.insert_many(self._db, self._rows, now)

@@ -1,0 +1,108 @@
+"""Who works a reaction off: attempts are claimed under a lease and a fence, kept by heartbeats, and ended."""
+
+import traceback
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, update
+
+from app.engine import clock
+from app.engine.database import storable
+from app.engine.reactions import READY, RUNNING, Loaded, load
+from app.engine.signal import Failure
+from app.engine.tables import reactions
+
+_CLAIM = (
+    update(reactions)
+    .where(reactions.c.id == bindparam("claimed"), reactions.c.state == READY)
+    .values(
+        state=RUNNING,
+        attempt=reactions.c.attempt + 1,
+        fence=reactions.c.fence + 1,
+        sends=0,
+        wake_at=bindparam("lease"),
+        due_at=None,
+        worker=bindparam("by"),
+        started_at=bindparam("at"),
+    )
+)
+_FINISH = (
+    update(reactions)
+    .where(reactions.c.id == bindparam("ended"), reactions.c.fence == bindparam("held"))
+    .values(
+        state=bindparam("new_state"),
+        outcome=bindparam("new_outcome"),
+        attempt=bindparam("tries"),
+        failure=bindparam("why", type_=reactions.c.failure.type),
+        wake_at=bindparam("next", type_=reactions.c.wake_at.type),
+        due_at=bindparam("next", type_=reactions.c.due_at.type),
+        started_at=bindparam("began", type_=reactions.c.started_at.type),
+        ended_at=bindparam("at", type_=reactions.c.ended_at.type),
+    )
+)
+_EXTEND = (
+    update(reactions)
+    .where(
+        reactions.c.id == bindparam("held_id"),
+        reactions.c.fence == bindparam("held"),
+        reactions.c.state == RUNNING,
+    )
+    .values(wake_at=bindparam("lease"))
+)
+
+
+def claim(db: Connection, reaction: str, *, worker: str, lease: timedelta) -> Loaded | None:
+    """Count an attempt before its work and take the lease; None when the reaction is not there to be
+    taken.
+    """
+    now = clock.now()
+    values = {"claimed": reaction, "by": worker, "lease": now + lease, "at": now}
+    return load(db, reaction) if db.execute(_CLAIM, values).rowcount == 1 else None
+
+
+def extend_lease(db: Connection, reaction: str, fence: int, lease: timedelta) -> bool:
+    """Keep a running reaction for another while; False when it is not ours any more."""
+    values = {"held_id": reaction, "held": fence, "lease": clock.now() + lease}
+    return db.execute(_EXTEND, values).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended: the reaction is done or dead, or waits until `due_at` for its next attempt."""
+
+    state: str
+    outcome: str | None = None
+    failure: Failure | None = None
+    #: What was raised, for the traceback that stands beside the failure.
+    error: Exception | None = None
+    due_at: datetime | None = None
+
+    def shown(self) -> dict[str, Any] | None:
+        """The failure as it is kept with the reaction."""
+        if self.failure is None:
+            return None
+        lines = {"traceback": storable(traceback.format_exception(self.error)[-8:])} if self.error else {}
+        return self.failure.model_dump(mode="json") | lines
+
+
+def finish(db: Connection, loaded: Loaded, ending: Ending, began: datetime) -> bool:
+    """Write down how an attempt ended that began then, unless it had been claimed before.
+
+    False when another attempt has taken the reaction meanwhile: then the transaction must not be committed.
+    """
+    now = clock.now()
+    values = {
+        "ended": loaded.id,
+        "held": loaded.fence,
+        "new_state": ending.state,
+        "new_outcome": ending.outcome,
+        "tries": max(1, loaded.attempt),
+        "why": ending.shown(),
+        "next": ending.due_at,
+        "began": loaded.started_at or began,
+        "at": None if ending.due_at else now,
+    }
+    return db.execute(_FINISH, values).rowcount == 1
+
+

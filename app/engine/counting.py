@@ -1,0 +1,76 @@
+"""The counts of one recording: what it opens and ends in flows and scopes, written in a fixed order."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.engine import flows
+from app.engine.signal import Event, Signal
+
+#: Makes the reactions of listeners that waited for a scope: (scope, its parent, names) -> those unknown here.
+Fire = Callable[[str, str | None, list[str]], list[str]]
+
+
+class Counts:
+    """Changes of counts that one transaction has collected."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._first: dict[str, Signal] = {}
+        self._ends: dict[str, str] = {}
+        self._opened: defaultdict[str, int] = defaultdict(int)
+        self._in_scopes: defaultdict[str | None, int] = defaultdict(int)
+        self._new_scopes: list[str] = []
+
+    def begin_flow(self, flow: str, first: Signal) -> None:
+        """A flow begins with this signal."""
+        self._first[flow] = first
+
+    def end_flow(self, flow: str, state: str) -> None:
+        """Once nothing of the flow is open, this is how it ended."""
+        self._ends[flow] = state
+
+    def change(self, flow: str, scope: str | None, by: int) -> None:
+        """So many more reactions (or fewer) are open in a flow, directly in a scope of it."""
+        self._opened[flow] += by
+        self._in_scopes[scope] += by
+
+    def begin_scope(self, event: Event, parent: str | None, waiting: dict[str, str]) -> None:
+        """Listeners wait for what an event causes, each until an instant (ISO)."""
+        flows.insert_scope(self._db, event, parent, waiting)
+        self._new_scopes.append(event.id)
+
+    def settle(self, fire: Fire, now: datetime) -> None:
+        """Write the scopes' counts; what has settled fires, which may open more."""
+        for scope in reversed(self._new_scopes):
+            self._settle(scope, fire, now)
+        while self._in_scopes:
+            self._settle(next(iter(self._in_scopes)), fire, now)
+
+    def _settle(self, scope: str | None, fire: Fire, now: datetime) -> None:
+        """Write a scope's count. Children come before their parents, or a parent would seem settled too
+        early.
+        """
+        delta = self._in_scopes.pop(scope, 0)
+        if not delta or scope is None:
+            return
+        row = flows.count_scope(self._db, scope, delta)
+        before = row.open - delta
+        if before <= 0 < row.open:
+            self._in_scopes[row.parent] += 1
+        elif row.open <= 0 < before:
+            self._in_scopes[row.parent] -= 1
+            if row.waiting:
+                unknown = fire(scope, row.parent, list(row.waiting))
+                flows.still_waiting(self._db, scope, dict.fromkeys(unknown, now.isoformat()))
+
+    def write(self, now: datetime) -> None:
+        """Write the flows' counts, in id order: the last thing that a transaction does."""
+        for flow in sorted({*self._first, *self._ends, *self._opened}):
+            opened, end = self._opened[flow], self._ends.get(flow)
+            if flow in self._first:
+                flows.insert_flow(self._db, flow, self._first[flow], opened, end)
+            elif opened or end:
+                flows.count_flow(self._db, flow, opened, end, now)

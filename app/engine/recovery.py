@@ -1,0 +1,154 @@
+"""Recovery: leases that ran out, listeners that waited long enough, states that lasted too long."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Table, select, update
+
+from app.engine import faults, flows, log, reactions
+from app.engine.actions import ACTIONS
+from app.engine.database import reading
+from app.engine.folds import DEADLINES, ExpireFunction
+from app.engine.reactions import READY, RUNNING
+from app.engine.recording import recording
+from app.engine.running import bury
+from app.engine.signal import Failure
+from app.engine.tables import reactions as rows
+
+#: One pass handles at most so many rows of each kind; the next pass goes on.
+BATCH = 500
+
+_log = structlog.get_logger()
+
+
+@contextmanager
+def apart(subject: object) -> Iterator[None]:
+    """Let what goes wrong with one row hold up no other: the next pass looks at it again. Only a database
+    that is away ends the pass.
+    """
+    try:
+        yield
+    except Exception:  # the engine's edge: a bug in one deadline must not end the recovery of everything
+        _log.exception("sweep could not deal with a row", subject=subject)
+        with reading() as db:
+            db.execute(select(1))
+
+
+@dataclass
+class Expired:
+    """How many leases were taken away, and how many of those reactions were buried."""
+
+    expired: int = 0
+    buried: int = 0
+
+
+def expire_leases(now: datetime) -> Expired:
+    """Take away the leases that are over by `now`."""
+    found = Expired()
+    with reading() as db:
+        over = _expired(db, now)
+    for reaction, stream in over:
+        with apart(reaction):
+            _expire(reaction, stream, now, found)
+    return found
+
+
+def settle_late_scopes(now: datetime) -> int:
+    """Let the listeners fire that have waited for a scope for as long as they wanted to; returns how many."""
+    with reading() as db:
+        late = flows.overdue_scopes(db, now, BATCH)
+    settled = 0
+    for scope in late:
+        with apart(scope):
+            settled += _settle_late(scope)
+    return settled
+
+
+def pass_deadlines(now: datetime) -> int:
+    """Record what did not leave its state in time; returns how many events that made."""
+    with reading() as db:
+        overdue = [(table, expire, key) for table, expire in DEADLINES for key in _overdue(db, table, now)]
+    recorded = 0
+    for table, expire, (key, stream) in overdue:
+        with apart(key):
+            recorded += _pass_deadline(table, expire, key, stream)
+    return recorded
+
+
+def _expired(db: Connection, now: datetime) -> list[tuple[str, str]]:
+    query = select(rows.c.id, rows.c.stream).where(rows.c.state == RUNNING, rows.c.wake_at <= now)
+    return [(row[0], row[1]) for row in db.execute(query.order_by(rows.c.wake_at).limit(BATCH))]
+
+
+def _expire(reaction: str, stream: str, now: datetime, found: Expired) -> None:
+    """Take a lease away whose holder was not heard of: the reaction is tried again, or buried after its
+    attempts.
+    """
+    faults.point("sweep.before_expire")
+    with recording(stage="failure") as work:
+        if not log.lock_if_free(work.db, stream) or not _take_lease_away(work.db, reaction, now):
+            return
+        loaded = work.open_reaction(reaction)
+        assert loaded is not None  # noqa: S101 - narrows the type: its lease was there a moment ago
+        found.expired += 1
+        action = ACTIONS.get(loaded.action)
+        if action is None or loaded.attempt < action.attempts:
+            return
+        found.buried += 1
+        message = (
+            f"{loaded.attempt} workers that took it up were not heard of again (the last: {loaded.worker})"
+        )
+        hint = "It may kill its workers, or outlast its lease. Look into the workers' log around its start."
+        failure = Failure(
+            code="poison_event",
+            stage=action.stage,
+            message=message,
+            hint=hint,
+            attempt=loaded.attempt,
+            max_attempts=action.attempts,
+        )
+        bury(work, loaded, failure)
+
+
+def _take_lease_away(db: Connection, reaction: str, now: datetime) -> bool:
+    """Make a running reaction ready again; False when its lease is not over, or not any more."""
+    over = (rows.c.id == reaction, rows.c.state == RUNNING, rows.c.wake_at <= now)
+    again = {"state": READY, "wake_at": now, "fence": rows.c.fence + 1}
+    return db.execute(update(rows).where(*over).values(again)).rowcount == 1
+
+
+def _settle_late(scope: str) -> int:
+    """Let the listeners of a scope fire that have waited for as long as they wanted to."""
+    with recording(stage="failure") as work:
+        row = flows.lock_scope(work.db, scope)
+        late = [name for name, until in row.waiting.items() if datetime.fromisoformat(until) <= work.now]
+        unknown = work.fire(scope, row.parent, late)
+        retry = (work.now + timedelta(seconds=reactions.RESEND_SECONDS)).isoformat()
+        waiting = {name: until for name, until in row.waiting.items() if name not in late}
+        flows.still_waiting(work.db, scope, waiting | dict.fromkeys(unknown, retry))
+        return len(late) - len(unknown)
+
+
+def _overdue(db: Connection, table: Table, now: datetime) -> list[tuple[Any, str]]:
+    key = next(iter(table.primary_key))
+    query = select(key, table.c.stream).where(table.c.deadline_at <= now).order_by(table.c.deadline_at)
+    return [(row[0], row[1]) for row in db.execute(query.limit(BATCH))]
+
+
+def _pass_deadline(table: Table, expire: ExpireFunction, key: Any, stream: str) -> int:
+    """Record that a row did not leave its state in time, unless it just has."""
+    faults.point("sweep.before_deadline")
+    with recording(stage="failure") as work:
+        if not log.lock_if_free(work.db, stream):
+            return 0
+        work.lock(stream)
+        query = select(table).where(next(iter(table.primary_key)) == key, table.c.deadline_at <= work.now)
+        row = work.db.execute(query).one_or_none()
+        signal = None if row is None else expire(work.db, row, work.now)
+        if signal is not None:
+            work.record(signal)
+        return int(signal is not None)
