@@ -35,5 +35,5 @@ def sweep() -> Swept:
     swept.settled = recovery.settle_late_scopes(now)
     swept.overdue = recovery.pass_deadlines(now)
     sending.notice_lost_broker()
-    swept.sent = sending.send_due(now)
+    swept.sent = sending.send_due(clock.now())
     return swept
