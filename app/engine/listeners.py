@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
-from app.engine.signal import Pattern, classes_of
+from app.engine.signal import Pattern, Signal, classes_of
 
 MINUTES = 60
+LOOK_BACK = 5.0 * MINUTES
 
 When = Mapping[str, Sequence[Any]]
 
@@ -37,6 +38,39 @@ class Settled:
 
 
 @dataclass(frozen=True)
+class Awaited:
+    """Waits after an event until another comes, in the same stream and with the same value of a field."""
+
+    pattern: Pattern
+    until: Pattern
+    by: str
+    within: float
+    otherwise: type[Signal] | None
+
+
+class How(TypedDict, total=False):
+    """What else may be said of a listener; all of it may be left out."""
+
+    #: Allowed values of fields of the event's data: `{"trigger": ["rollback"]}`.
+    when: When
+    #: Its name, where `module:action` is taken.
+    name: str
+    #: A field of the event's data: of one stream and one value of it, one reaction after the other, in the
+    #: order of their events. Outer actions only; the stream orders inner ones.
+    key: str
+    #: What a dead reaction does to those behind it (default: they go on).
+    on_dead: Literal["skip", "stop"]
+    #: Seconds from the event to the reaction.
+    after: float
+    #: For `awaited`: seconds before the event in which the other may have come already (default 300).
+    look_back: float
+    #: How many reactions may be at work at once, over all workers. Outer actions only.
+    at_once: int
+    #: How many attempts may begin per second, over all workers. Outer actions only.
+    rate: float
+
+
+@dataclass(frozen=True)
 class Listener:
     """One declared reaction: for events of these types, under this condition, do this."""
 
@@ -48,6 +82,18 @@ class Listener:
     when: When = field(default_factory=dict)
     #: Set when it waits for what the event caused to settle: for so many seconds at most.
     within: float | None = None
+    key: str | None = None
+    on_dead: str = "skip"
+    after: float | None = None
+    #: The types of events that it waits for after its own, and the field that both have in common.
+    until: tuple[str, ...] = ()
+    by: str = ""
+    #: Seconds that it waits at most, and the type of the signal that is recorded then.
+    patience: float = 0
+    otherwise: str | None = None
+    look_back: float = LOOK_BACK
+    at_once: int | None = None
+    rate: float | None = None
 
     def accepts(self, data: Mapping[str, Any]) -> bool:
         """Whether an event with this data meets the condition."""
@@ -60,6 +106,7 @@ class Listeners:
     def __init__(self) -> None:
         self._by_name: dict[str, Listener] = {}
         self._by_type: dict[str, tuple[Listener, ...]] = {}
+        self._by_until: dict[str, tuple[Listener, ...]] = {}
         self._revision = ""
 
     def declare(self, listener: Listener) -> None:
@@ -73,6 +120,8 @@ class Listeners:
         self._by_name[listener.name] = listener
         for type_ in listener.types:
             self._by_type[type_] = (*self._by_type.get(type_, ()), listener)
+        for type_ in listener.until:
+            self._by_until[type_] = (*self._by_until.get(type_, ()), listener)
         self._revision = ""
 
     def matching(self, type_: str, data: Mapping[str, Any]) -> list[Listener]:
@@ -84,6 +133,10 @@ class Listeners:
     def matching_type(self, type_: str) -> tuple[Listener, ...]:
         """The listeners that answer events of this type, whatever their condition."""
         return self._by_type.get(type_, ())
+
+    def awaiting(self, type_: str) -> tuple[Listener, ...]:
+        """The listeners whose waits an event of this type may end."""
+        return self._by_until.get(type_, ())
 
     def get(self, name: str) -> Listener | None:
         """The listener of that name."""
@@ -97,9 +150,7 @@ class Listeners:
     def revision(self) -> str:
         """A short hash of all that is declared: under which set of listeners an event was matched."""
         if not self._revision:
-            described = sorted(
-                repr((x.name, x.types, x.action, dict(x.when), x.within, x.follower)) for x in self.all()
-            )
+            described = sorted(repr({**vars(x), "when": dict(x.when)}) for x in self.all())
             self._revision = sha256("\n".join(described).encode()).hexdigest()[:12]
         return self._revision
 
@@ -117,36 +168,65 @@ def settled(pattern: Pattern, *, within: float) -> Settled:
     return Settled(pattern, within)
 
 
-def on(
-    pattern: Pattern | Settled, *, do: Answer, when: When | None = None, name: str | None = None
-) -> Listener:
-    """Let an action answer events. Its flow stays open until the action has ended.
+def awaited(
+    pattern: Pattern, *, until: Pattern, by: str, within: float, otherwise: type[Signal] | None = None
+) -> Awaited:
+    """What `on` takes to wait after an event until another comes, which has the same value in the field `by`.
 
-    `when` names allowed values of fields of the event's data: `{"trigger": ["rollback"]}`.
+    Both are of one stream. The action gets the first event, and the one that ended the wait as
+    `current().awaited`; one that came shortly before counts too (`look_back`). After `within` seconds
+    `otherwise` is recorded instead, with the fields that it shares with the event. Meanwhile the flow is
+    `waiting`, and what waits for the flow's branch to settle does not wait for this.
     """
-    return _declare(pattern, do, when, name, follower=False)
+    return Awaited(pattern, until, by, within, otherwise)
 
 
-def follow(pattern: Pattern, *, do: Answer, when: When | None = None, name: str | None = None) -> Listener:
+def on(pattern: Pattern | Settled | Awaited, *, do: Answer, **how: Unpack[How]) -> Listener:
+    """Let an action answer events. Its flow stays open until the action has ended. `how` is described at
+    `How`.
+    """
+    return _declare(pattern, do, how, follower=False)
+
+
+def follow(pattern: Pattern, *, do: Answer, **how: Unpack[How]) -> Listener:
     """Let an action answer events without anything waiting for it: notifications, metering, webhooks."""
-    return _declare(pattern, do, when, name, follower=True)
+    return _declare(pattern, do, how, follower=True)
 
 
-def _declare(
-    pattern: Pattern | Settled, do: Answer, when: When | None, name: str | None, *, follower: bool
-) -> Listener:
+def _declare(pattern: Pattern | Settled | Awaited, do: Answer, how: How, *, follower: bool) -> Listener:
     module = sys._getframe(2).f_globals["__name__"].rpartition(".")[2]
-    waits = isinstance(pattern, Settled)
+    heard: Pattern = pattern.pattern if isinstance(pattern, Settled | Awaited) else pattern
+    waits: dict[str, Any] = {}
+    if isinstance(pattern, Settled):
+        waits = {"within": pattern.within}
+    elif isinstance(pattern, Awaited):
+        until = tuple(signal.type for signal in classes_of(pattern.until))
+        otherwise = pattern.otherwise and pattern.otherwise.type
+        waits = {"until": until, "by": pattern.by, "patience": pattern.within, "otherwise": otherwise}
+    _check(pattern, do, how)
+    suffix = "@settled" if isinstance(pattern, Settled) else "@awaited" if waits else ""
+    given: dict[str, Any] = {**how, "when": MappingProxyType(dict(how.get("when", {})))}
     listener = Listener(
-        name=name or f"{module}:{do.name}{'@settled' if waits else ''}",
-        types=tuple(
-            signal.type for signal in classes_of(pattern.pattern if isinstance(pattern, Settled) else pattern)
-        ),
+        name=given.pop("name", f"{module}:{do.name}{suffix}"),
+        types=tuple(signal.type for signal in classes_of(heard)),
         action=do.name,
         outer=do.outer,
         follower=follower,
-        when=MappingProxyType(dict(when or {})),
-        within=pattern.within if isinstance(pattern, Settled) else None,
+        **waits,
+        **given,
     )
     LISTENERS.declare(listener)
     return listener
+
+
+def _check(pattern: Pattern | Settled | Awaited, do: Answer, how: How) -> None:
+    """Raise TypeError for what cannot go together."""
+    if not do.outer and (wrong := {"key", "at_once", "rate"} & how.keys()):
+        raise TypeError(f"{do.name} is inner: {', '.join(sorted(wrong))} is for outer actions")
+    if isinstance(pattern, Settled | Awaited) and (wrong := {"key", "after"} & how.keys()):
+        raise TypeError(f"{do.name} waits for something: {', '.join(sorted(wrong))} cannot be said besides")
+    if {"key", "after"} <= how.keys():
+        raise TypeError(f"{do.name} has a key and is delayed: say one of them")
+    for name in {"after", "at_once", "rate", "look_back"} & how.keys():
+        if not how[name] > 0:  # type: ignore[literal-required]  # the loop names them
+            raise TypeError(f"{name} of {do.name} must be more than 0")
