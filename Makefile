@@ -29,9 +29,12 @@ check: setup-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-# The long form of what the suite does briefly: 1,000 seeds on both databases, and a kill at every fault point.
+# The long form of what the suite does briefly: 1,000 seeds in the simulation and a kill at every fault point,
+# then the real processes under load and fire. FLOWS= KILLS= SEED= DATABASE=sqlite|postgresql|both choose the size.
+FIRE = --flows $(or $(FLOWS),1000) --kills $(or $(KILLS),200) --database $(or $(DATABASE),both) $(SEED:%=--seed %)
 chaos: setup-dev
-	@ANTIPHON_SEEDS=$(or $(SEEDS),0:1000) $(BIN)/python -m pytest -n auto --maxprocesses 4 tests/faults $(ARGS)
+	@ANTIPHON_SEEDS=$(or $(SEEDS),0:1000) $(BIN)/python -m pytest -n auto --maxprocesses 4 tests/faults
+	@$(BIN)/python -m tests.faults.chaos $(FIRE) $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m benchmarks.four_step

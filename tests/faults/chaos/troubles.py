@@ -1,0 +1,232 @@
+"""The troubles: which faults strike when, chosen by a seed, and how each is done."""
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from app.engine import faults as points
+from app.engine import reading
+from app.engine.reactions import RUNNING
+from app.engine.tables import reactions
+from tests.faults.chaos.outside import tell_outside
+from tests.faults.chaos.processes import Platform
+from tests.faults.chaos.watching import Fault, Watch
+
+#: How often each kill is chosen, besides one at every fault point.
+KILLS = {
+    "web main": 2, "web child": 2, "worker main": 4, "worker child": 6, "outer main": 4, "outer child": 6,
+    "worker whole": 2, "outer whole": 2, "outer at work": 4, "beat main": 4, "redis main": 4,
+}  # fmt: skip
+OTHERS = (
+    "flush redis", "cut redis", "refuse redis", "silence redis", "slow redis", "outside refuses",
+    "pause past lease",
+)  # fmt: skip
+OF_POSTGRES = ("restart postgres", "cut postgres", "refuse postgres", "silence postgres", "slow postgres")
+#: A point that only a deploy meets which is stuck in a state: tests/faults/test_kills.py strikes there.
+UNREACHED = {"sweep.before_deadline"}
+#: Reached only on PostgreSQL: on SQLite events are born sealed.
+POSTGRES_ONLY = {"sweep.after_seal"}
+#: How long an armed point waits for somebody to die, in leases.
+STRIKES_WITHIN = 1.5
+LASTS = (1.0, 4.0)  # seconds, of what lasts
+
+
+SURPLUS = 8  # one kill in so many more than wanted: not every fault finds its victim
+
+
+def plan(rng: random.Random, kills: int, others: int, *, postgres: bool) -> list[str]:
+    """What is to happen, in order: kills evenly among the rest, every fault point while there is room."""
+    left_out = UNREACHED if postgres else UNREACHED | POSTGRES_ONLY
+    armed = [f"at {point}" for point in points.POINTS if point not in left_out]
+    rng.shuffle(armed)
+    kills += kills // SURPLUS + 1
+    chosen = [armed[n % len(armed)] for n in range(min(kills // 2, 5 * len(armed)))]
+    chosen += rng.choices(list(KILLS), list(KILLS.values()), k=kills - len(chosen))
+    kinds = [*OTHERS, *OF_POSTGRES] if postgres else list(OTHERS)
+    rng.shuffle(kinds)
+    chosen += [kinds[n % len(kinds)] for n in range(others)]
+    rng.shuffle(chosen)
+    return chosen
+
+
+class Troubles:
+    """Strikes one fault after another, each when the load has come far enough."""
+
+    def __init__(self, platform: Platform, watch: Watch, planned: Sequence[str], rng: random.Random) -> None:
+        self.platform, self.watch, self.planned, self.rng = platform, watch, planned, rng
+        self.stopping = threading.Event()
+        self._lasting: list[threading.Thread] = []
+        self._busy: set[str] = set()
+
+    def run(self, progress: Callable[[], float]) -> None:
+        """Strike everything that was planned, evenly over a `progress` that goes from 0 to 1."""
+        for number, kind in enumerate(self.planned, start=1):
+            while progress() < number / (len(self.planned) + 1) and not self.stopping.is_set():
+                self.stopping.wait(0.05)
+            if self.stopping.is_set():
+                return
+            self.strike(kind)
+
+    def finish(self) -> None:
+        """Wait for what lasts, then leave everything whole."""
+        self.stopping.set()
+        for thread in self._lasting:
+            thread.join()
+        self.platform.heal()
+
+    def strike(self, kind: str) -> None:
+        what, _, target = kind.partition(" ")
+        if what == "at":
+            self._at_point(target)
+        elif kind == "outer at work":
+            self._in_background(kind, self._kill_at_work)
+        elif kind in KILLS:
+            self._kill(what, target)
+        elif kind == "flush redis":
+            self._flush()
+        elif kind == "restart postgres":
+            self._restart_postgres()
+        elif kind == "pause past lease":
+            self._in_background(kind, self._pause)
+        elif kind == "outside refuses":
+            self._in_background(kind, self._outside_refuses)
+        else:
+            self._in_background(target, lambda: self._network(what, target))
+
+    # kills
+
+    def _kill(self, name: str, which: str) -> None:
+        process = self.platform.processes[name]
+        children = process.children()
+        victim = self.rng.choice(children) if which == "child" and children else process.pid
+        fault = self.watch.note(f"{name} {which if victim != process.pid else 'main'}", name, kill=True)
+        fault.kill = self.platform.kill(victim)
+        if which == "whole":  # as when a machine is lost: nobody is left to end in good order
+            for child in children:
+                self.platform.kill(child)
+        self.watch.over(fault)
+
+    def _at_point(self, point: str) -> None:
+        """Kill whoever reaches a point next; in the background, because that may take its time."""
+        if f"at {point}" in self._busy:
+            self._kill(self.rng.choice(["worker", "outer"]), "child")
+            return
+        self.platform.arm(point)
+        self._in_background(f"at {point}", lambda: self._await_strike(point))
+
+    def _await_strike(self, point: str) -> None:
+        waited = 0.0
+        while (
+            self.platform.is_armed(point)
+            and waited < STRIKES_WITHIN * self.platform.lease
+            and not self.stopping.is_set()
+        ):
+            self.stopping.wait(0.02)
+            waited += 0.02
+        try:
+            (self.platform.faults / point).unlink()
+        except FileNotFoundError:
+            self.watch.over(self.watch.note(f"at {point}", point, kill=True))
+            return
+        if not self.stopping.is_set():  # nobody came by: somebody has to die all the same
+            self._kill(self.rng.choice(["worker", "outer"]), "child")
+
+    def _kill_at_work(self) -> None:
+        victim = self._at_work()
+        fault = self.watch.note("outer at work", "outer", kill=True)
+        fault.kill = victim is not None and self.platform.kill(victim)
+        self.watch.over(fault)
+        self.platform.receiver.answering.set()
+
+    def _at_work(self) -> int | None:
+        """A process that waits for the world outside at this moment: it is made to wait."""
+        self.platform.receiver.answering.clear()
+        query = select(reactions.c.worker).where(
+            reactions.c.action == tell_outside.name, reactions.c.state == RUNNING
+        )
+        for _ in range(100):
+            with suppress(OperationalError), reading() as db:
+                for worker in db.execute(query).scalars():
+                    pid = int(worker.rpartition(":")[2])
+                    if pid in self.platform.processes["outer"].children():
+                        return pid
+            self.stopping.wait(0.05)
+        self.platform.receiver.answering.set()
+        return None
+
+    # what is no kill
+
+    def _flush(self) -> None:
+        fault = self.watch.note("flush redis", "redis", kill=False)
+        with suppress(RedisError), self.platform.redis() as client:
+            client.flushall()
+        self.watch.over(fault)
+
+    def _restart_postgres(self) -> None:
+        fault = self.watch.note("restart postgres", "postgres", kill=False)
+        self.platform.restart_postgres()
+        self.watch.over(fault)
+
+    def _network(self, what: str, target: str) -> None:
+        """Harm a connection for a while: cut it, refuse new ones, be silent, be slow."""
+        proxy = self.platform.redis_proxy if target == "redis" else self.platform.postgres_proxy
+        assert proxy is not None
+        fault = self.watch.note(f"{what} {target}", target, kill=False)
+        if what == "slow":
+            proxy.slow(self.rng.uniform(0.01, 0.08))
+        else:
+            {"cut": proxy.cut, "refuse": proxy.refuse, "silence": proxy.silence}[what]()
+        self.stopping.wait(self.rng.uniform(*LASTS))
+        if what == "silence" and self.rng.random() < 0.5:
+            proxy.cut()  # what was on its way is lost; else it arrives late
+        proxy.forward()
+        self.watch.over(fault)
+
+    def _outside_refuses(self) -> None:
+        fault = self.watch.note("outside refuses", "outside", kill=False)
+        self.platform.receiver.refusing = True
+        self.stopping.wait(self.rng.uniform(*LASTS))
+        self.platform.receiver.refusing = False
+        self.watch.over(fault)
+
+    def _pause(self) -> None:
+        """Stop a process at work for longer than its lease; it wakes up when another has taken over."""
+        pid = self._at_work()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGSTOP)
+        fault = self.watch.note("pause past lease", "outer", kill=False)
+        self.watch.over(fault)
+        self.platform.receiver.answering.set()
+        self.stopping.wait(1.5 * self.platform.lease + 1)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+    def _in_background(self, name: str, work: Callable[[], None]) -> None:
+        """Do what lasts beside the rest; one of a kind at a time."""
+        if name in self._busy:
+            return
+        self._busy.add(name)
+
+        def do() -> None:
+            try:
+                work()
+            finally:
+                self._busy.discard(name)
+
+        thread = threading.Thread(target=do, name=name, daemon=True)
+        self._lasting.append(thread)
+        thread.start()
+
+
+def by_kind(faults: Sequence[Fault], *, kill: bool) -> dict[str, int]:
+    """How often each kind struck, by name."""
+    kinds = [fault.kind for fault in faults if fault.kill == kill]
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
