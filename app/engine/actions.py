@@ -12,7 +12,9 @@ from typing import Any, TypedDict, Unpack, get_type_hints
 
 from sqlalchemy import Connection
 
-from app.engine.signal import FailureSignal, Signal, classes_of, signals_in
+from app.engine import log
+from app.engine.database import reading
+from app.engine.signal import FailureSignal, Signal, classes_of, revive, signals_in
 from app.errors import RetryableError
 
 #: How often an action is tried and how many seconds it may take, unless it says otherwise.
@@ -25,6 +27,10 @@ Body = Callable[[Any], Facts | Callable[[], Facts]]
 
 #: Every declared action by its name.
 ACTIONS: dict[str, "Action"] = {}
+
+
+class Cancelled(Exception):
+    """The flow's cancel was asked for, and this attempt can end where it stands."""
 
 
 class LostLease(Exception):
@@ -131,7 +137,13 @@ class Attempt:
     actor: str
     #: An inner action's transaction; an outer action has none while it works.
     connection: Connection | None = None
+    #: Above 0 in a replay of past events, which may want to leave the outside world alone.
+    generation: int = 0
+    #: The id of the event that ended its wait.
+    awaited_id: str | None = None
+    #: Set when another attempt has taken over, and when the cancel of the flow was asked for.
     lost: Flag = field(default_factory=Flag)
+    cancelled: Flag = field(default_factory=Flag)
 
     @property
     def db(self) -> Connection:
@@ -147,8 +159,28 @@ class Attempt:
         """Under which the outside world may see a repeat of this call: it never changes."""
         return self.reaction_id
 
+    @property
+    def is_replay(self) -> bool:
+        """Whether the event is an old one that a person had answered again."""
+        return self.generation > 0
+
+    @property
+    def awaited(self) -> Signal | None:
+        """The signal that ended the wait of a listener on `awaited`; None for others."""
+        if self.awaited_id is None:
+            return None
+        if self.connection is not None:
+            return revive(log.require_event(self.connection, self.awaited_id))
+        with reading() as db:
+            return revive(log.require_event(db, self.awaited_id))
+
     def check(self) -> None:
-        """Raise LostLease when going on is useless: another attempt has taken over."""
+        """Raise LostLease when another attempt has taken over, Cancelled when the flow is being cancelled.
+
+        Long work calls it now and then, where it can end without harm.
+        """
+        if self.cancelled.is_set():
+            raise Cancelled(f"the flow {self.flow} is being cancelled")
         if self.lost.is_set():
             raise LostLease(f"reaction {self.reaction_id} was taken over by another attempt")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.engine import log, reactions
+from app.engine import log, ordering, reactions, waits
 from app.engine.counting import Counts
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.queue import Message
@@ -34,10 +34,17 @@ class Answers:
     def __init__(self, db: Connection, counts: Counts) -> None:
         self._db, self._counts = db, counts
         self._rows: list[dict[str, Any]] = []
+        self._lines: list[dict[str, Any]] = []
+        #: The messages of reactions that waited and may go on now.
+        self._let_go: list[Message] = []
+        #: The flow that is being cancelled: nothing new begins in it, but for followers.
+        self.cancelled: str | None = None
         self._ancestry: dict[str, Counter[tuple[str, str]]] = {}
 
     def react(self, event: Event, origin: Origin) -> None:
-        """Make a reaction for every listener that an event of this origin matches."""
+        """Let the waits go on that an event ends, and make a reaction for every listener that it matches."""
+        if LISTENERS.awaiting(event.type):
+            self._let_go += waits.end(self._db, event, self._rows)
         matching = LISTENERS.matching(event.type, event.data)
         if not matching:
             return
@@ -76,11 +83,27 @@ class Answers:
         if event.depth >= reactions.MOST_REPEATS and (why := self._goes_round(listener, event, parent)):
             reactions.skip(row, why)
             return False
+        if event.flow == self.cancelled and not row["follower"]:
+            reactions.cancel(row)
+            return False
+        self._put_off(row, listener, event)
         if row["follower"]:
             row["scope"] = None
             return False
-        self._counts.change(event.flow, scope, +1)
-        return True
+        if row["waits_for"] == waits.EVENT:  # nothing waits for it: who knows when a person comes
+            row["scope"] = None
+        self._counts.change(event.flow, row["scope"], +1)
+        return bool(row["waits_for"] != waits.EVENT)
+
+    def _put_off(self, row: dict[str, Any], listener: Listener, event: Event) -> None:
+        """Let a new reaction wait for what its listener says: its turn, its time, another event."""
+        if listener.key is not None:
+            row["key"] = waits.key_of(event.data, listener.key)
+            self._lines.append(row)
+        elif listener.after is not None:
+            reactions.put_off(row, "delay", event.time + timedelta(seconds=listener.after))
+        elif listener.until:
+            waits.begin(self._db, row, listener, event)
 
     def _goes_round(self, listener: Listener, event: Event, parent: str | None) -> str | None:
         if event.depth > reactions.DEEPEST:
@@ -93,6 +116,14 @@ class Answers:
             return None
         return f"{listener.name} has answered {reactions.MOST_REPEATS} times along this line of causes"
 
+    def end(self, line: tuple[str, str, str], now: datetime) -> None:
+        """The head of a line has ended: let the next one go."""
+        self._let_go += ordering.next_in_line(self._db, line, now)
+
     def write(self, now: datetime) -> list[Message]:
-        """Insert the reactions; returns the messages of those that are ready."""
-        return reactions.insert_many(self._db, self._rows, now)
+        """Insert the reactions; returns the messages of those that are ready, and of those that waited and
+        go on.
+        """
+        if self._lines:
+            ordering.line_up(self._db, self._lines)
+        return reactions.insert_many(self._db, self._rows, now) + self._let_go

@@ -1,5 +1,6 @@
 """Who works a reaction off: attempts are claimed under a lease and a fence, kept by heartbeats, and ended."""
 
+import socket
 import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,8 @@ from sqlalchemy import Connection, bindparam, update
 
 from app.engine import clock
 from app.engine.database import storable
-from app.engine.reactions import READY, RUNNING, Loaded, load
+from app.engine.queue import Message
+from app.engine.reactions import MESSAGE_COLUMNS, READY, RESEND_SECONDS, RUNNING, Loaded, load, message_of
 from app.engine.signal import Failure
 from app.engine.tables import reactions
 
@@ -25,6 +27,7 @@ _CLAIM = (
         due_at=None,
         worker=bindparam("by"),
         started_at=bindparam("at"),
+        waits_for=None,
     )
 )
 _FINISH = (
@@ -37,6 +40,7 @@ _FINISH = (
         failure=bindparam("why", type_=reactions.c.failure.type),
         wake_at=bindparam("next", type_=reactions.c.wake_at.type),
         due_at=bindparam("next", type_=reactions.c.due_at.type),
+        waits_for=bindparam("for_what", type_=reactions.c.waits_for.type),
         started_at=bindparam("began", type_=reactions.c.started_at.type),
         ended_at=bindparam("at", type_=reactions.c.ended_at.type),
     )
@@ -50,6 +54,26 @@ _EXTEND = (
     )
     .values(wake_at=bindparam("lease"))
 )
+_HAND_BACK = (
+    update(reactions)
+    .where(
+        reactions.c.id == bindparam("given_up"),
+        reactions.c.state == RUNNING,
+        reactions.c.worker == bindparam("by"),
+    )
+    .values(
+        state=READY,
+        attempt=reactions.c.attempt - 1,
+        fence=reactions.c.fence + 1,
+        wake_at=bindparam("again"),
+    )
+    .returning(*(reactions.c[name] for name in MESSAGE_COLUMNS))
+)
+
+
+def worker_name(pid: int) -> str:
+    """What a claim says of its holder: the host, and the process that runs the action."""
+    return f"{socket.gethostname()}:{pid}"
 
 
 def claim(db: Connection, reaction: str, *, worker: str, lease: timedelta) -> Loaded | None:
@@ -65,6 +89,16 @@ def extend_lease(db: Connection, reaction: str, fence: int, lease: timedelta) ->
     """Keep a running reaction for another while; False when it is not ours any more."""
     values = {"held_id": reaction, "held": fence, "lease": clock.now() + lease}
     return db.execute(_EXTEND, values).rowcount == 1
+
+
+def hand_back(db: Connection, reaction: str, worker: str) -> Message | None:
+    """Make a reaction ready that this worker has at work and will not end: nothing was wrong with it, so the
+    attempt does not count, and what is left of it cannot commit. Its message; None when the worker does not
+    have it.
+    """
+    again = clock.now() + timedelta(seconds=RESEND_SECONDS)
+    row = db.execute(_HAND_BACK, {"given_up": reaction, "by": worker, "again": again}).one_or_none()
+    return None if row is None else message_of(row._mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +134,7 @@ def finish(db: Connection, loaded: Loaded, ending: Ending, began: datetime) -> b
         "tries": max(1, loaded.attempt),
         "why": ending.shown(),
         "next": ending.due_at,
+        "for_what": "retry" if ending.due_at else None,
         "began": loaded.started_at or began,
         "at": None if ending.due_at else now,
     }

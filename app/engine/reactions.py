@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, literal_column, select, update
 
 from app.engine import clock, log
 from app.engine.listeners import Listener
 from app.engine.queue import HANDOFF_MESSAGES, Message
 from app.engine.signal import Event
-from app.engine.tables import events, reactions
+from app.engine.tables import events, flows, reactions
 
 WAITING, READY, RUNNING = "waiting", "ready", "running"
 DONE, DEAD, SKIPPED, CANCELLED = "done", "dead", "skipped", "cancelled"
@@ -22,6 +22,11 @@ RESEND_SECONDS, RESEND_LONGEST = 5, 300
 #: How often one listener may answer in one stream along one line of causes, and how long such a line may be.
 MOST_REPEATS, DEEPEST = 8, 100
 
+#: What a message is made of.
+MESSAGE_COLUMNS = ("id", "action", "outer", "flow", "parent", "label")
+
+#: The columns of a message.
+MESSAGE = tuple(reactions.c[name] for name in ("id", "action", "outer", "flow", "parent", "label"))
 _INSERT = insert(reactions)
 _of_stream = events.alias()
 _LOADED = (
@@ -39,6 +44,12 @@ _LOADED = (
     reactions.c.wake_at,
     reactions.c.started_at,
     reactions.c.worker,
+    reactions.c.generation,
+    reactions.c.key,
+    reactions.c.stops,
+    reactions.c.waits_for,
+    reactions.c.awaited,
+    select(flows.c.cancel_at).where(flows.c.id == reactions.c.flow).scalar_subquery(),
     select(func.coalesce(func.max(_of_stream.c.sequence), 0))
     .where(_of_stream.c.stream == reactions.c.stream)
     .scalar_subquery(),
@@ -69,6 +80,13 @@ class Loaded:
     wake_at: datetime | None
     started_at: datetime | None
     worker: str | None
+    generation: int
+    key: str | None
+    stops: bool
+    waits_for: str | None
+    awaited: str | None
+    #: When its flow's cancel is forced; None when nobody asked for a cancel.
+    cancel_at: datetime | None
     #: How many events the stream has: certain only when it was locked before.
     counted: int
 
@@ -98,12 +116,26 @@ def row_for(listener: Listener, event: Event, *, scope: str | None, parent: str 
         "due_at": None,
         "failure": None,
         "ended_at": None,
+        "key": None,
+        "stops": listener.on_dead == "stop",
+        "waits_for": None,
+        "awaited": None,
     }
 
 
 def skip(row: dict[str, Any], why: str) -> None:
     """Turn a new reaction into one that will never run, and say why."""
     row.update(state=SKIPPED, outcome="loop", failure={"code": "loop", "message": why})
+
+
+def cancel(row: dict[str, Any]) -> None:
+    """Turn a new reaction into one that its flow's cancel has prevented."""
+    row.update(state=CANCELLED, outcome=CANCELLED)
+
+
+def put_off(row: dict[str, Any], waits_for: str, until: datetime | None) -> None:
+    """Let a new reaction wait: until an instant, or until another reaction lets it go."""
+    row.update(state=WAITING, waits_for=waits_for, due_at=until, wake_at=until)
 
 
 def insert_many(db: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> list[Message]:
@@ -117,11 +149,19 @@ def insert_many(db: Connection, rows: Sequence[dict[str, Any]], now: datetime) -
             sent_now = len(messages) < HANDOFF_MESSAGES
             row["wake_at"] = now + timedelta(seconds=RESEND_SECONDS) if sent_now else now
             messages.append(message_of(row))
-        elif row["state"] == SKIPPED:
+        elif row["state"] in (SKIPPED, CANCELLED):
             row["ended_at"] = now
     if rows:
         db.execute(_INSERT, rows)
     return messages
+
+
+def let_go(db: Connection, which: ColumnElement[bool], now: datetime, **also: Any) -> list[Message]:
+    """Make reactions ready that waited; returns their messages, to be sent after the commit."""
+    soon = now + timedelta(seconds=RESEND_SECONDS)
+    ready = {"state": READY, "waits_for": None, "due_at": None, "wake_at": soon, **also}
+    gone = update(reactions).where(which, reactions.c.state == WAITING).values(ready).returning(*MESSAGE)
+    return [message_of(row._mapping) for row in db.execute(gone)]
 
 
 def message_of(row: Any) -> Message:

@@ -66,6 +66,7 @@ class Recording:
         if loaded is None:
             return None
         self._streams[loaded.stream] = loaded.counted
+        self._answers.cancelled = loaded.flow if loaded.cancel_at else None
         self.now = clock.now()
         self.origin = Origin(
             actor=f"action:{loaded.action}",
@@ -121,6 +122,8 @@ class Recording:
         """Count a reaction that is open no more."""
         if not reaction.follower:
             self._counts.change(reaction.flow, reaction.scope, -1)
+        if reaction.key is not None:
+            self._answers.end((reaction.listener, reaction.stream, reaction.key), self.now)
 
     def fire(self, scope: str, parent: str | None, names: list[str]) -> list[str]:
         """Make the reactions of listeners that waited for a scope; returns those that this process does not

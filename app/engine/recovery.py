@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Table, select, update
 from app.engine import faults, flows, log, reactions
 from app.engine.actions import ACTIONS
 from app.engine.database import reading
+from app.engine.failing import bury
 from app.engine.folds import DEADLINES, ExpireFunction
 from app.engine.reactions import READY, RUNNING
 from app.engine.recording import recording
-from app.engine.running import bury
 from app.engine.signal import Failure
 from app.engine.tables import reactions as rows
 

@@ -1,29 +1,24 @@
 """Working a reaction off: what a worker does with the id that a message carries."""
 
 import os
-import socket
 from typing import Any
 
 import structlog
-from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.engine import claims, faults
-from app.engine.actions import Action, Attempt, LostLease, attempting
+from app.engine.actions import Action, Attempt, Cancelled, LostLease, attempting
 from app.engine.claims import Ending
 from app.engine.database import writing
+from app.engine.failing import DatabaseTrouble, bury, describe, finish
 from app.engine.leases import HEARTBEAT
 from app.engine.queue import lease
-from app.engine.reactions import DEAD, DONE, READY, RUNNING, WAITING, Loaded
+from app.engine.reactions import CANCELLED, DEAD, DONE, READY, RUNNING, WAITING, Loaded
 from app.engine.recording import Recording, recording
-from app.engine.signal import SIGNALS, Failure, ReactionDeadLettered, Signal, UnknownSignal, revive
-from app.errors import PlatformError, RetryableError
+from app.engine.signal import SIGNALS, Signal, UnknownSignal, revive
+from app.errors import PlatformError
 
 log = structlog.get_logger()
 
-#: Raised when the database is away or busy: nothing was decided. A reaction whose attempt was not counted yet
-#: is left to the sweep; a counted one is put off, like any that may succeed later.
-DatabaseTrouble = (OperationalError, InterfaceError)
 #: What became of a delivery, besides the states of a reaction.
 NOT_THERE, LOST, LEFT = "not there", "lost", "left"
 _COUNT_FIRST = "count first"
@@ -69,6 +64,8 @@ class _Run:
             return outcome
         except (LostLease, UnknownSignal):
             raise
+        except Cancelled:
+            return self._cancel()
         except Exception as error:  # the engine's edge: whatever a body raises is recorded
             if isinstance(error, DatabaseTrouble) and self.claimed is None:
                 raise
@@ -79,7 +76,7 @@ class _Run:
         too.
         """
         with writing() as db:
-            name = f"{socket.gethostname()}:{os.getpid()}"
+            name = claims.worker_name(os.getpid())
             claimed = claims.claim(db, self.reaction, worker=name, lease=lease())
             if claimed is not None and claimed.event.type not in SIGNALS:
                 raise UnknownSignal(f"{claimed.event.type} is not known here")  # put back uncounted
@@ -96,7 +93,8 @@ class _Run:
         return bool(loaded.state == RUNNING and loaded.fence == self.claimed.fence)
 
     def _attempt(self, loaded: Loaded, **more: Any) -> Attempt:
-        return Attempt(loaded.id, max(1, loaded.attempt), loaded.flow, f"action:{loaded.action}", **more)
+        also = {"generation": loaded.generation, "awaited_id": loaded.awaited, **more}
+        return Attempt(loaded.id, max(1, loaded.attempt), loaded.flow, f"action:{loaded.action}", **also)
 
     def _decide(self) -> str:
         """An inner action: body, facts and counts are one transaction, under the stream's lock."""
@@ -106,10 +104,22 @@ class _Run:
                 return NOT_THERE
             if self.claimed is None and (loaded.sends or loaded.attempt):
                 return _COUNT_FIRST
+            if _is_cancelled(loaded):
+                finish(work, loaded, Ending(CANCELLED, CANCELLED))
+                return CANCELLED
             with attempting(self._attempt(loaded, connection=work.db)):
                 facts = self.action.body(revive(loaded.event))
             self._conclude(work, loaded, facts)
         return DONE
+
+    def _cancel(self) -> str:
+        """End where a check-point, or the claim itself, has seen that the flow is being cancelled."""
+        with recording(stage="failure") as work:
+            loaded = work.open_reaction(self.reaction)
+            if loaded is None or not self._is_ours(loaded):
+                return LOST
+            finish(work, loaded, Ending(CANCELLED, CANCELLED))
+        return CANCELLED
 
     def _work(self) -> str:
         """An outer action: the effect first, holding nothing but a lease; then one transaction for its
@@ -117,6 +127,8 @@ class _Run:
         """
         claimed = self.claimed
         assert claimed is not None  # noqa: S101 - narrows the type: _claim went before
+        if _is_cancelled(claimed):
+            raise Cancelled
         attempt = self._attempt(claimed)
         with attempting(attempt), HEARTBEAT.keeping(attempt, claimed.fence):
             facts = self.action.body(revive(claimed.event))
@@ -139,7 +151,7 @@ class _Run:
                     f"{self.action.name} returned {signal!r}, which its annotation does not declare"
                 )
             work.record(signal)
-        _finish(work, loaded, Ending(DONE, "succeeded" if signals else "ignored"))
+        finish(work, loaded, Ending(DONE, "succeeded" if signals else "ignored"))
 
     def _fail(self, error: Exception) -> str:
         """Put the reaction off, or record what went wrong; if even that fails, bury it."""
@@ -161,12 +173,12 @@ class _Run:
         if failure.retryable and failure.attempt < self.action.attempts:
             due = work.now + self.action.backoff(failure.attempt)
             log.info("attempt failed", attempt=failure.attempt, next_at=due.isoformat(), **fields)
-            _finish(work, loaded, Ending(WAITING, failure=failure, error=error, due_at=due))
+            finish(work, loaded, Ending(WAITING, failure=failure, error=error, due_at=due))
             return WAITING
         if isinstance(error, PlatformError) and self.action.fails_with is not None:
             log.warning("action failed", message=failure.message, **fields)
             work.record(self.action.fails_with.from_failure(revive(loaded.event), failure))
-            _finish(work, loaded, Ending(DONE, "failed", failure))
+            finish(work, loaded, Ending(DONE, "failed", failure))
             return DONE
         bury(work, loaded, failure, error)
         return DEAD
@@ -180,56 +192,6 @@ class _Run:
         return DEAD
 
 
-def bury(work: Recording, loaded: Loaded, failure: Failure, error: Exception | None = None) -> None:
-    """Give a reaction up as dead: kept and shown, and told by an event."""
-    log.error(
-        "reaction was buried", reaction=loaded.id, action=loaded.action, code=failure.code, error=repr(error)
-    )
-    work.record(
-        ReactionDeadLettered(
-            reaction=loaded.id,
-            listener=loaded.listener,
-            action=loaded.action,
-            of_event=loaded.event.id,
-            of_stream=loaded.stream,
-            of_label=loaded.event.label,
-            follower=loaded.follower,
-            failure=failure.model_copy(update={"retryable": False}),
-        )
-    )
-    _finish(work, loaded, Ending(DEAD, "dead", failure, error))
-
-
-def describe(error: Exception, action: Action, *, attempt: int) -> Failure:
-    """The failure object of what an action's body raised."""
-    shared: dict[str, Any] = {"stage": action.stage, "attempt": attempt, "max_attempts": action.attempts}
-    if isinstance(error, PlatformError):
-        return Failure(
-            code=error.code,
-            message=error.message,
-            hint=error.hint,
-            retryable=isinstance(error, RetryableError),
-            evidence=dict(error.evidence),
-            **shared,
-        )
-    if isinstance(error, SoftTimeLimitExceeded):
-        message = f"{action.name} did not end within {action.time_limit:g} s"
-        return Failure(code="stage_timeout", message=message, retryable=True, **shared)
-    if isinstance(error, DatabaseTrouble):
-        message = f"{action.name} could not use the database: {error.orig}"
-        hint = "Look at the database and its load, then try the reaction again."
-        return Failure(code="internal", message=message, hint=hint, retryable=True, **shared)
-    return Failure(
-        code="internal",
-        message=f"{action.name} raised {type(error).__name__}: {error}",
-        hint="This is a bug in the action: mend it, then try the reaction again.",
-        retryable=True,
-        **shared,
-    )
-
-
-def _finish(work: Recording, loaded: Loaded, ending: Ending) -> None:
-    if not claims.finish(work.db, loaded, ending, work.now):
-        raise LostLease
-    if ending.due_at is None:
-        work.end_reaction(loaded)
+def _is_cancelled(loaded: Loaded) -> bool:
+    """Whether it need not begin: the cancel of its flow was asked for. Followers go on."""
+    return loaded.cancel_at is not None and not loaded.follower

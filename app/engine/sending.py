@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, case, exists, select, update
+from sqlalchemy import ColumnElement, case, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import clock, faults, queue, reactions
@@ -14,6 +14,7 @@ from app.engine.queue import Message
 from app.engine.reactions import READY, WAITING
 from app.engine.tables import engine_state
 from app.engine.tables import reactions as rows
+from app.engine.waits import EVENT
 
 #: So many messages are marked and pushed at once, for so many seconds in one pass.
 BATCH = 500
@@ -23,7 +24,9 @@ _log = structlog.get_logger()
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return rows.c.state.in_((READY, WAITING)) & (rows.c.wake_at <= now)
+    """What may be sent by now; waits for an event end otherwise."""
+    for_an_event = func.coalesce(rows.c.waits_for, "") == EVENT
+    return rows.c.state.in_((READY, WAITING)) & (rows.c.wake_at <= now) & ~for_an_event
 
 
 def send_due(now: datetime) -> int:

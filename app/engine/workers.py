@@ -10,6 +10,7 @@ from celery import Celery, Task
 from celery.beat import Scheduler
 
 from app.engine.actions import ACTIONS, Action
+from app.engine.handback import Delivery, HandBack
 from app.engine.queue import sweep_pause
 from app.engine.running import run
 from app.engine.sweep import sweep
@@ -22,7 +23,8 @@ log = structlog.get_logger()
 
 
 def register_tasks(celery: Celery) -> None:
-    """Make every declared action a Celery task of the same name."""
+    """Make every declared action a Celery task of the same name; what a worker cannot end it hands back."""
+    celery.steps["worker"].add(HandBack)
     for action in ACTIONS.values():
         _register(celery, action)
 
@@ -40,6 +42,7 @@ def _register(celery: Celery, action: Action) -> None:
         shared=False,  # of this application alone, not of every other in this process
         soft_time_limit=action.time_limit,
         time_limit=action.time_limit + GRACE_SECONDS,
+        Request=Delivery,
     )
 
 

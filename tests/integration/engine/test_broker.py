@@ -188,8 +188,7 @@ def test_a_flushed_broker_gets_all_its_messages_again_at_once(
         order(toys, parcel)
     assert len(broker.waiting()) == 3
     broker.client().flushall()
-    assert sweep().sent == 0  # it notices
-    assert sweep().sent == 3
+    assert sweep().sent == 3  # it notices
     sent = {message["headers"]["id"] for message in broker.waiting()}
     assert sent == {row.id for row in rows_of(reactions)}
     assert sweep().sent == 0
