@@ -50,6 +50,13 @@ class Kept(Watched):
                 start_new_session=True,
             )
 
+    def stop(self) -> None:
+        """End it without ado: what it would have tidied up goes with the folder."""
+        self._stopping.set()
+        with suppress(ProcessLookupError):
+            self.kill()
+        self._watcher.join()
+
     @property
     def pid(self) -> int:
         """The main process, as it is called by those who would kill it."""

@@ -5,8 +5,8 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +57,9 @@ def run(wanted: Wanted, say: Callable[[str], None] = print) -> Report:
     """Do it all; the report. AssertionError when the platform does not come up or never comes to rest."""
     rng = random.Random(wanted.seed)
     report = Report(wanted.database, wanted.seed, wanted.flows, wanted.lease, wanted.kills)
-    folder = wanted.folder or Path(tempfile.mkdtemp(prefix="antiphon-chaos-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)  # PostgreSQL runs as another user
     times = {"lease": wanted.lease, "sweep": wanted.sweep}
     with ExitStack() as ends:
-        if wanted.folder is None:
-            ends.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = ends.enter_context(a_folder(wanted.folder))
         began = time.monotonic()
         platform = ends.enter_context(Platform(folder, wanted.database, keep=rng.random() < 0.5, **times))
         ends.callback(forget_settings)
@@ -71,6 +67,19 @@ def run(wanted: Wanted, say: Callable[[str], None] = print) -> Report:
         say(f"up after {time.monotonic() - began:.1f} s")
         _fight(platform, wanted, report, rng, say)
     return report
+
+
+@contextmanager
+def a_folder(kept: Path | None = None) -> Iterator[Path]:
+    """A new folder, which goes with the block unless it is to be kept. PostgreSQL's user may read it."""
+    folder = kept or Path(tempfile.mkdtemp(prefix="antiphon-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def look_past_the_proxy(platform: Platform) -> None:

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -36,6 +37,7 @@ POSTGRES_ONLY = {"sweep.after_seal"}
 #: How long an armed point waits for somebody to die, in leases.
 STRIKES_WITHIN = 1.5
 LASTS = (1.0, 4.0)  # seconds, of what lasts
+LASTS_LONG = 0.25  # so often it lasts for longer than a lease
 
 
 SURPLUS = 8  # one kill in so many more than wanted: not every fault finds its victim
@@ -122,14 +124,9 @@ class Troubles:
         self._in_background(f"at {point}", lambda: self._await_strike(point))
 
     def _await_strike(self, point: str) -> None:
-        waited = 0.0
-        while (
-            self.platform.is_armed(point)
-            and waited < STRIKES_WITHIN * self.platform.lease
-            and not self.stopping.is_set()
-        ):
-            self.stopping.wait(0.02)
-            waited += 0.02
+        until = time.monotonic() + STRIKES_WITHIN * self.platform.lease
+        while self.platform.is_armed(point) and time.monotonic() < until and not self.stopping.wait(0.02):
+            pass
         try:
             (self.platform.faults / point).unlink()
         except FileNotFoundError:
@@ -183,11 +180,15 @@ class Troubles:
             proxy.slow(self.rng.uniform(0.01, 0.08))
         else:
             {"cut": proxy.cut, "refuse": proxy.refuse, "silence": proxy.silence}[what]()
-        self.stopping.wait(self.rng.uniform(*LASTS))
+        self.stopping.wait(self._lasting_for())
         if what == "silence" and self.rng.random() < 0.5:
             proxy.cut()  # what was on its way is lost; else it arrives late
         proxy.forward()
         self.watch.over(fault)
+
+    def _lasting_for(self) -> float:
+        long = self.rng.random() < LASTS_LONG
+        return self.rng.uniform(1.1, 1.5) * self.platform.lease if long else self.rng.uniform(*LASTS)
 
     def _outside_refuses(self) -> None:
         fault = self.watch.note("outside refuses", "outside", kill=False)
