@@ -4,16 +4,17 @@ import socket
 import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from app.engine import clock
 from app.engine.database import storable
 from app.engine.queue import Message
 from app.engine.reactions import MESSAGE_COLUMNS, READY, RESEND_SECONDS, RUNNING, Loaded, load, message_of
 from app.engine.signal import Failure
-from app.engine.tables import reactions
+from app.engine.tables import flows, reactions
 
 _CLAIM = (
     update(reactions)
@@ -53,6 +54,10 @@ _EXTEND = (
         reactions.c.state == RUNNING,
     )
     .values(wake_at=bindparam("lease"))
+    .returning(
+        reactions.c.follower,
+        select(flows.c.cancel_at).where(flows.c.id == reactions.c.flow).scalar_subquery(),
+    )
 )
 _HAND_BACK = (
     update(reactions)
@@ -71,6 +76,17 @@ _HAND_BACK = (
 )
 
 
+class Hold(Enum):
+    """What a heartbeat hears of its reaction."""
+
+    #: It is ours.
+    KEPT = 1
+    #: It is ours still, and the cancel of its flow was asked for: it should end where it can.
+    CANCELLED = 2
+    #: Another attempt has it, or it has ended: what this one does is for nothing.
+    LOST = 3
+
+
 def worker_name(pid: int) -> str:
     """What a claim says of its holder: the host, and the process that runs the action."""
     return f"{socket.gethostname()}:{pid}"
@@ -85,10 +101,14 @@ def claim(db: Connection, reaction: str, *, worker: str, lease: timedelta) -> Lo
     return load(db, reaction) if db.execute(_CLAIM, values).rowcount == 1 else None
 
 
-def extend_lease(db: Connection, reaction: str, fence: int, lease: timedelta) -> bool:
-    """Keep a running reaction for another while; False when it is not ours any more."""
+def extend_lease(db: Connection, reaction: str, fence: int, lease: timedelta) -> Hold:
+    """Keep a running reaction for another while, if it is ours; returns what was found."""
     values = {"held_id": reaction, "held": fence, "lease": clock.now() + lease}
-    return db.execute(_EXTEND, values).rowcount == 1
+    found = db.execute(_EXTEND, values).one_or_none()
+    if found is None:
+        return Hold.LOST
+    follower, cancel_at = found
+    return Hold.KEPT if follower or cancel_at is None else Hold.CANCELLED
 
 
 def hand_back(db: Connection, reaction: str, worker: str) -> Message | None:
@@ -139,5 +159,3 @@ def finish(db: Connection, loaded: Loaded, ending: Ending, began: datetime) -> b
         "at": None if ending.due_at else now,
     }
     return db.execute(_FINISH, values).rowcount == 1
-
-

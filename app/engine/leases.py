@@ -1,10 +1,11 @@
 """The heartbeat: one thread per process that keeps the leases of the outer actions at work, and tells them
-when lost.
+what it hears: that the lease is lost, or that the flow is being cancelled.
 """
 
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,17 +13,25 @@ import structlog
 
 from app.engine import claims
 from app.engine.actions import Attempt
+from app.engine.claims import Hold
 from app.engine.database import writing
+from app.engine.interrupts import interrupt, interruptible
 from app.engine.queue import lease
+
+#: Beats per lease. A body that goes on after one beat without its lease is interrupted, and again after so
+#: many: what it does to end well has its time.
+BEATS = 3
 
 log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Extends the leases it was given, three times per lease, until they are handed back or lost."""
+    """Extends the leases it was given, until they are handed back; interrupts who works on without one."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, int], Attempt] = {}
+        #: Beats since a lease was found to be lost.
+        self._lost: Counter[tuple[str, int]] = Counter()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -37,17 +46,19 @@ class Heartbeat:
                 self._thread.start()
             self._changed.notify()
         try:
-            yield
+            with interruptible(attempt):
+                yield
         finally:
             with self._changed:
                 self._held.pop(key, None)
+                self._lost.pop(key, None)
 
     def _beat(self) -> None:
         while True:
             with self._changed:
                 while not self._held:
                     self._changed.wait()
-            time.sleep(lease().total_seconds() / 3)
+            time.sleep(lease().total_seconds() / BEATS)
             with self._changed:
                 held = list(self._held.items())
             try:
@@ -56,12 +67,24 @@ class Heartbeat:
                 log.warning("lease could not be extended", error=repr(error))
 
     def extend(self, held: list[tuple[tuple[str, int], Attempt]]) -> None:
-        """Extend leases once; an attempt whose lease is gone is told so."""
+        """Extend leases once, and tell each attempt what was found."""
         for (reaction, fence), attempt in held:
+            if attempt.lost.is_set():
+                self._hurry((reaction, fence), attempt)
+                continue
             with writing() as db:
-                if not claims.extend_lease(db, reaction, fence, lease()):
-                    attempt.lost.set()
-                    self._held.pop((reaction, fence), None)
+                found = claims.extend_lease(db, reaction, fence, lease())
+            if found is Hold.LOST:
+                attempt.lost.set()
+            elif found is Hold.CANCELLED:
+                attempt.cancelled.set()
+
+    def _hurry(self, key: tuple[str, int], attempt: Attempt) -> None:
+        with self._changed:
+            if key in self._held:
+                if self._lost[key] % BEATS == 0:
+                    interrupt(attempt)
+                self._lost[key] += 1
 
 
 HEARTBEAT = Heartbeat()

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text, update
 
 from app.engine import current, now, queue, reading
 from app.engine.actions import ACTIONS, Attempt, LostLease
+from app.engine.claims import Hold
 from app.engine.database import get_engine, writing
 from app.engine.leases import HEARTBEAT, Heartbeat
 from app.engine.queue import Message
@@ -92,11 +93,11 @@ def test_the_heartbeat_outlives_a_database_that_is_away(
 ) -> None:
     beats: list[str] = []
 
-    def extend(_db: Any, reaction: str, *_: Any) -> bool:
+    def extend(_db: Any, reaction: str, *_: Any) -> Hold:
         beats.append(reaction)
         if len(beats) < 3:
             raise OSError("no route to the database")
-        return True
+        return Hold.KEPT
 
     monkeypatch.setattr("app.engine.claims.extend_lease", extend)
     with heartbeat.keeping(attempt_at("one"), 1):
@@ -108,9 +109,9 @@ def test_a_lease_that_is_lost_is_not_asked_for_again(
 ) -> None:
     asked: list[str] = []
 
-    def extend(_db: Any, reaction: str, *_: Any) -> bool:
+    def extend(_db: Any, reaction: str, *_: Any) -> Hold:
         asked.append(reaction)
-        return reaction == "kept"
+        return Hold.KEPT if reaction == "kept" else Hold.LOST
 
     monkeypatch.setattr("app.engine.claims.extend_lease", extend)
     lost, kept = attempt_at("lost"), attempt_at("kept")
@@ -129,7 +130,9 @@ def test_short_actions_cost_no_beat(
     """A beat is a commit: one for each new attempt would double what an outer action writes."""
     configure(LEASE_SECONDS="3")
     asked: list[str] = []
-    monkeypatch.setattr("app.engine.claims.extend_lease", lambda _db, name, *_: asked.append(name) or True)
+    monkeypatch.setattr(
+        "app.engine.claims.extend_lease", lambda _db, name, *_: asked.append(name) or Hold.KEPT
+    )
     for number in range(50):
         with heartbeat.keeping(attempt_at(str(number)), 1):
             pass

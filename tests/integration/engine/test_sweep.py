@@ -13,7 +13,7 @@ from sqlalchemy import Engine, update
 
 from app.engine import faults, log, now, queue, reading, recording, recovery, sending
 from app.engine.actions import ACTIONS
-from app.engine.claims import extend_lease
+from app.engine.claims import Hold, extend_lease
 from app.engine.database import writing
 from app.engine.sweep import sweep
 from app.engine.tables import reactions
@@ -199,7 +199,7 @@ def test_a_lease_that_was_extended_at_the_last_moment_is_kept(
     def beat(point: str) -> None:
         if point == "sweep.before_expire":
             with writing() as db:
-                assert extend_lease(db, row.id, row.fence, timedelta(seconds=10))
+                assert extend_lease(db, row.id, row.fence, timedelta(seconds=10)) is Hold.KEPT
 
     with faults.on_fault(beat):
         assert sweep().expired == 0
