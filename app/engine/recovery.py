@@ -81,7 +81,7 @@ def pass_deadlines(now: datetime) -> int:
 
 def _expired(db: Connection, now: datetime) -> list[tuple[str, str]]:
     query = select(rows.c.id, rows.c.stream).where(rows.c.state == RUNNING, rows.c.wake_at <= now)
-    return [(row[0], row[1]) for row in db.execute(query.order_by(rows.c.wake_at).limit(BATCH))]
+    return [(row[0], row[1]) for row in db.execute(query.order_by(rows.c.wake_at, rows.c.id).limit(BATCH))]
 
 
 def _expire(reaction: str, stream: str, now: datetime, found: Expired) -> None:
@@ -135,8 +135,9 @@ def _settle_late(scope: str) -> int:
 
 def _overdue(db: Connection, table: Table, now: datetime) -> list[tuple[Any, str]]:
     key = next(iter(table.primary_key))
-    query = select(key, table.c.stream).where(table.c.deadline_at <= now).order_by(table.c.deadline_at)
-    return [(row[0], row[1]) for row in db.execute(query.limit(BATCH))]
+    query = select(key, table.c.stream).where(table.c.deadline_at <= now)
+    found = db.execute(query.order_by(table.c.deadline_at, key).limit(BATCH))
+    return [(row[0], row[1]) for row in found]
 
 
 def _pass_deadline(table: Table, expire: ExpireFunction, key: Any, stream: str) -> int:

@@ -49,7 +49,7 @@ def send_due(now: datetime) -> int:
 
 def _mark_sent(now: datetime) -> list[Message]:
     with writing() as db:
-        due = select(rows.c.id).where(_is_due(now)).order_by(rows.c.wake_at).limit(BATCH)
+        due = select(rows.c.id).where(_is_due(now)).order_by(rows.c.wake_at, rows.c.id).limit(BATCH)
         # a common table is read once; PostgreSQL may run a subquery anew for each row, whatever its limit
         chosen = due.with_for_update(skip_locked=True).cte("chosen")
         marked = (
@@ -58,7 +58,8 @@ def _mark_sent(now: datetime) -> list[Message]:
             .values(state=READY, sends=rows.c.sends + 1, wake_at=_next_send(now))
             .returning(rows.c.id, rows.c.action, rows.c.outer, rows.c.flow, rows.c.parent, rows.c.label)
         )
-        return [reactions.message_of(row._mapping) for row in db.execute(marked)]
+        messages = [reactions.message_of(row._mapping) for row in db.execute(marked)]
+    return sorted(messages, key=lambda message: message.reaction)  # the oldest first; a database says nothing
 
 
 def _next_send(now: datetime) -> Any:
