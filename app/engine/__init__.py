@@ -7,8 +7,9 @@ It knows nothing of deploys. This page is its whole interface; the glossary in `
 from app.engine.actions import action, current
 from app.engine.clock import new_id, now
 from app.engine.database import Json, Timestamp, metadata, reading
+from app.engine.facts import FlowCancelled, FlowCancelRequested, FlowStalled
 from app.engine.folds import deadline, fold, folded
-from app.engine.listeners import MINUTES, follow, on, settled
+from app.engine.listeners import MINUTES, awaited, follow, on, settled
 from app.engine.recording import Recording, recorded, recording
 from app.engine.signal import Event, Failure, FailureSignal, ReactionDeadLettered, Signal
 
@@ -17,12 +18,16 @@ __all__ = [
     "Event",
     "Failure",
     "FailureSignal",
+    "FlowCancelRequested",
+    "FlowCancelled",
+    "FlowStalled",
     "Json",
     "ReactionDeadLettered",
     "Recording",
     "Signal",
     "Timestamp",
     "action",
+    "awaited",
     "current",
     "deadline",
     "fold",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from app.engine import log, ordering, reactions, waits
 from app.engine.counting import Counts
@@ -74,6 +74,14 @@ class Answers:
             self._make(listener, event, parent, recorder)
         return [name for name in names if LISTENERS.get(name) is None]
 
+    def give_up(self, scope: str, names: list[str]) -> None:
+        """Write down that listeners which waited for a scope will not answer: its flow is cancelled."""
+        event = log.require_event(self._db, scope)
+        for listener in filter(None, map(LISTENERS.get, names)):
+            row = reactions.row_for(listener, event, scope=None, parent=None)
+            reactions.cancel(row)
+            self._rows.append(row)
+
     def _make(self, listener: Listener, event: Event, scope: str | None, parent: str | None) -> bool:
         """Make one reaction to an event that the reaction `parent` recorded; returns whether anything waits
         for it.
@@ -115,6 +123,10 @@ class Answers:
         if self._ancestry[parent][listener.name, event.stream] < reactions.MOST_REPEATS:
             return None
         return f"{listener.name} has answered {reactions.MOST_REPEATS} times along this line of causes"
+
+    def let_go(self, which: ColumnElement[bool], now: datetime, **also: Any) -> None:
+        """Make reactions ready that waited, with `also` as further columns."""
+        self._let_go += reactions.let_go(self._db, which, now, **also)
 
     def end(self, line: tuple[str, str, str], now: datetime) -> None:
         """The head of a line has ended: let the next one go."""

@@ -2,7 +2,7 @@
 open.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, func, insert, null, select, update
@@ -12,6 +12,8 @@ from app.engine.signal import Event, Signal
 from app.engine.tables import flows, scopes
 
 RUNNING, SUCCEEDED = "running", "succeeded"
+#: An open flow in which nothing happens for so long is called stalled.
+PATIENCE = timedelta(hours=1)
 
 _open_now = flows.c.open + bindparam("delta")
 _COUNT_FLOW = (
@@ -25,6 +27,10 @@ _COUNT_FLOW = (
             else_=func.coalesce(bindparam("end", type_=flows.c.outcome.type), flows.c.outcome, SUCCEEDED),
         ),
         ended_at=case((_open_now > 0, null()), else_=bindparam("at", type_=Timestamp())),
+        deadline_at=case(
+            (_open_now > 0, func.coalesce(flows.c.deadline_at, bindparam("late", type_=Timestamp()))),
+            else_=null(),
+        ),
     )
 )
 _COUNT_SCOPE = (
@@ -50,6 +56,7 @@ def insert_flow(db: Connection, flow: str, first: Signal, opened: int, end: str 
         "open": opened,
         "started_at": event.time,
         "ended_at": None if opened else event.time,
+        "deadline_at": event.time + PATIENCE if opened else None,
     }
     db.execute(_INSERT_FLOW, values)
 
@@ -58,7 +65,12 @@ def count_flow(db: Connection, flow: str, delta: int, end: str | None, now: date
     """Change how many reactions of a flow are open; at zero it ends, in the state of the last ending
     signal.
     """
-    db.execute(_COUNT_FLOW, {"flow": flow, "delta": delta, "end": end, "at": now})
+    db.execute(_COUNT_FLOW, {"flow": flow, "delta": delta, "end": end, "at": now, "late": now + PATIENCE})
+
+
+def set_outcome(db: Connection, flow: str, outcome: str | None) -> None:
+    """Let a flow end in this state, unless a signal says otherwise before it does."""
+    db.execute(update(flows).where(flows.c.id == flow).values(outcome=outcome))
 
 
 def insert_scope(db: Connection, event: Event, parent: str | None, waiting: dict[str, str]) -> None:
@@ -80,7 +92,7 @@ def still_waiting(db: Connection, scope: str, waiting: dict[str, str]) -> None:
 
 def overdue_scopes(db: Connection, now: datetime, limit: int) -> list[str]:
     """Scopes in which a listener has waited for as long as it wanted to."""
-    late = select(scopes.c.id).where(scopes.c.deadline_at <= now).order_by(scopes.c.deadline_at)
+    late = select(scopes.c.id).where(scopes.c.deadline_at <= now).order_by(scopes.c.deadline_at, scopes.c.id)
     return list(db.execute(late.limit(limit)).scalars())
 
 

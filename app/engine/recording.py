@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from blinker import Signal as BlinkerSignal
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
-from app.engine import clock, faults, log, queue, reactions
+from app.engine import clock, faults, limits, log, queue, reactions
 from app.engine.answering import Answers, Origin
 from app.engine.counting import Counts
 from app.engine.database import writing
@@ -41,6 +41,8 @@ class Recording:
         self._streams: dict[str, int] = {}
         self._counts = Counts(db)
         self._answers = Answers(db, self._counts)
+        #: Listeners of which an attempt may end in this transaction.
+        self._ending: set[str] = set()
         #: The messages of the reactions that were made, once the transaction is complete.
         self.messages: list[Message] = []
 
@@ -66,6 +68,7 @@ class Recording:
         if loaded is None:
             return None
         self._streams[loaded.stream] = loaded.counted
+        self._ending.add(loaded.listener)
         self._answers.cancelled = loaded.flow if loaded.cancel_at else None
         self.now = clock.now()
         self.origin = Origin(
@@ -118,18 +121,44 @@ class Recording:
             self.origin = replace(origin, event=event)
         return event
 
-    def end_reaction(self, reaction: Loaded) -> None:
-        """Count a reaction that is open no more."""
+    @property
+    def locked(self) -> list[str]:
+        """The streams that this transaction has locked."""
+        return list(self._streams)
+
+    def end_reaction(self, reaction: Any) -> None:
+        """Count a reaction (a row, or Loaded) that is open no more, and let the next one of its line go."""
+        self._ending.add(reaction.listener)
         if not reaction.follower:
             self._counts.change(reaction.flow, reaction.scope, -1)
         if reaction.key is not None:
             self._answers.end((reaction.listener, reaction.stream, reaction.key), self.now)
+
+    def reopen_reaction(self, reaction: Any, outcome: str | None) -> None:
+        """Count a reaction (a row) that had ended as open again; `outcome` is how its flow would have ended
+        without it.
+        """
+        if not reaction.follower:
+            self._counts.reopen(reaction.flow, outcome)
+            self._counts.change(reaction.flow, reaction.scope, +1)
+
+    def go_on(self, line: tuple[str, str, str]) -> None:
+        """Let the next one of a line go: (listener, stream, key)."""
+        self._answers.end(line, self.now)
 
     def fire(self, scope: str, parent: str | None, names: list[str]) -> list[str]:
         """Make the reactions of listeners that waited for a scope; returns those that this process does not
         know.
         """
         return self._answers.fire(scope, parent, names)
+
+    def let_go(self, which: ColumnElement[bool], **also: Any) -> None:
+        """Make reactions ready that waited, with `also` as further columns; their stream is locked."""
+        self._answers.let_go(which, self.now, **also)
+
+    def give_up(self, scope: str, names: list[str]) -> None:
+        """Write down that listeners which waited for a scope will not answer: its flow is cancelled."""
+        self._answers.give_up(scope, names)
 
     def complete(self) -> None:
         """Write what is written last: settled scopes, reactions, and the counts of flows, in a fixed
@@ -138,6 +167,7 @@ class Recording:
         self._counts.settle(self._answers.fire, self.now)
         self.messages = self._answers.write(self.now)
         self._counts.write(self.now)
+        self.messages += limits.release(self.db, self._ending, self.now)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ It is never a message, may run in any number of places at once, and needs no bro
 
 from dataclasses import dataclass
 
-from app.engine import clock, log, recovery, sending
+from app.engine import cancelling, clock, log, recovery, sending, timeouts
 from app.engine.recovery import apart
 
 
@@ -19,6 +19,9 @@ class Swept:
     buried: int = 0
     overdue: int = 0
     settled: int = 0
+    timed_out: int = 0
+    stalled: int = 0
+    cancelled: int = 0
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -34,6 +37,9 @@ def sweep() -> Swept:
     swept.expired, swept.buried = leases.expired, leases.buried
     swept.settled = recovery.settle_late_scopes(now)
     swept.overdue = recovery.pass_deadlines(now)
+    swept.timed_out = timeouts.end_waits(now)
+    swept.stalled = timeouts.tell_stalled_flows(now)
+    swept.cancelled = cancelling.end_cancelled(now)
     sending.notice_lost_broker()
     swept.sent = sending.send_due(clock.now())
     return swept

@@ -1,0 +1,86 @@
+"""What the engine itself records about flows, reactions and replays."""
+
+from typing import Any
+
+from app.engine.signal import FailureSignal, Signal
+
+
+class _OfFlow(Signal):
+    flow: str
+    of_stream: str
+    of_label: str
+
+    @property
+    def stream(self) -> str:
+        """The stream that the flow began in."""
+        return self.of_stream
+
+    @property
+    def subject(self) -> str:
+        """The flow."""
+        return self.flow
+
+    @property
+    def label(self) -> str:
+        """The flow's label."""
+        return self.of_label
+
+
+class FlowCancelRequested(_OfFlow, type="platform.flow.cancel_requested"):
+    """Somebody wants a flow to end. Fields: the flow, the stream that it began in and its label."""
+
+
+class FlowCancelled(_OfFlow, type="platform.flow.cancelled", ends="cancelled"):
+    """Nothing of a cancelled flow is at work any more.
+
+    Fields: the flow, its stream and label, and whether something had to be forced, because it did not end
+    within the grace time.
+    """
+
+    forced: bool
+
+
+class FlowStalled(_OfFlow, FailureSignal, type="platform.flow.stalled"):
+    """Nothing has happened in a flow for a long time although something of it is open.
+
+    Fields: the flow, its stream and label, what it waits for (the oldest open reactions, each with its id,
+    action, state and what it waits for) and for how many seconds nothing has happened.
+    """
+
+    waiting_on: list[dict[str, Any]]
+    age_s: int
+
+
+class _OfReaction(Signal):
+    reaction: str
+    listener: str
+    action: str
+    of_stream: str
+    of_label: str
+    by: str
+
+    @property
+    def stream(self) -> str:
+        """The stream of the event that the reaction answers."""
+        return self.of_stream
+
+    @property
+    def subject(self) -> str:
+        """The reaction."""
+        return self.reaction
+
+    @property
+    def label(self) -> str:
+        """The label of the event that the reaction answers."""
+        return self.of_label
+
+
+class ReactionRedriven(_OfReaction, type="platform.reaction.redriven"):
+    """Somebody had a dead reaction tried again, in the flow of the event that it answers.
+
+    Fields: the reaction, its listener and action, that event's stream and label, and who it was.
+    """
+
+
+class ReactionSkipped(_OfReaction, type="platform.reaction.skipped"):
+    """Somebody gave a dead reaction up for good, so that those behind it go on. Fields as when redriven."""
