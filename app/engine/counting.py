@@ -23,6 +23,7 @@ class Counts:
         self._opened: defaultdict[str, int] = defaultdict(int)
         self._in_scopes: defaultdict[str | None, int] = defaultdict(int)
         self._new_scopes: list[str] = []
+        self._outcomes: dict[str, str | None] = {}
 
     def begin_flow(self, flow: str, first: Signal) -> None:
         """A flow begins with this signal."""
@@ -31,6 +32,10 @@ class Counts:
     def end_flow(self, flow: str, state: str) -> None:
         """Once nothing of the flow is open, this is how it ended."""
         self._ends[flow] = state
+
+    def reopen(self, flow: str, outcome: str | None) -> None:
+        """A flow goes on that had ended; this is how it would have ended without what is done again."""
+        self._outcomes[flow] = outcome
 
     def change(self, flow: str, scope: str | None, by: int) -> None:
         """So many more reactions (or fewer) are open in a flow, directly in a scope of it."""
@@ -72,5 +77,8 @@ class Counts:
             opened, end = self._opened[flow], self._ends.get(flow)
             if flow in self._first:
                 flows.insert_flow(self._db, flow, self._first[flow], opened, end)
-            elif opened or end:
+                continue
+            if flow in self._outcomes:
+                flows.set_outcome(self._db, flow, self._outcomes[flow])
+            if opened or end:
                 flows.count_flow(self._db, flow, opened, end, now)

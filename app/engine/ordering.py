@@ -39,18 +39,7 @@ def next_in_line(db: Connection, line: tuple[str, str, str], now: datetime) -> l
     """Let the next one of a line go whose head has just ended, and nobody while the line still has one; the
     stream is locked. Returns its message.
     """
-    older = reactions.alias()
-    head = (
-        (older.c.listener == line[0])
-        & (older.c.stream == line[1])
-        & (older.c.key == line[2])
-        & (
-            older.c.state.in_((READY, RUNNING))
-            | ((older.c.state == WAITING) & (older.c.waits_for != KEY))
-            | ((older.c.state == DEAD) & older.c.stops)
-        )
-    )
-    if db.execute(select(exists().where(head))).scalar_one():
+    if has_head(db, line):
         return []
     first = (
         select(reactions.c.id)
@@ -60,6 +49,17 @@ def next_in_line(db: Connection, line: tuple[str, str, str], now: datetime) -> l
         .limit(1)
     )
     return let_go(db, reactions.c.id == first.scalar_subquery(), now)
+
+
+def has_head(db: Connection, line: tuple[str, str, str], *, besides: str = "") -> bool:
+    """Whether a line has one that may go or that holds back the others, other than the reaction `besides`."""
+    heads = (
+        reactions.c.state.in_((READY, RUNNING))
+        | ((reactions.c.state == WAITING) & (reactions.c.waits_for != KEY))
+        | ((reactions.c.state == DEAD) & reactions.c.stops)
+    )
+    others = _in_line(line) & (reactions.c.id != besides)
+    return bool(db.execute(select(exists().where(others, heads))).scalar_one())
 
 
 def _in_line(line: tuple[str, str, str]) -> ColumnElement[bool]:

@@ -1,0 +1,156 @@
+"""Dead letters: a dead reaction is tried again, or many by a filter, or one is given up for good."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, literal, select, update
+
+from app.engine import ordering
+from app.engine.facts import ReactionRedriven, ReactionSkipped
+from app.engine.reactions import DEAD, SKIPPED, WAITING
+from app.engine.recording import Recording
+from app.engine.signal import SIGNALS, ReactionDeadLettered
+from app.engine.tables import events, reactions
+from app.errors import Conflict, NotFound
+
+#: At most so many are let go in one transaction.
+MOST = 1000
+GIVEN_UP = "given_up"
+
+_IS_DEAD = reactions.c.state == literal(DEAD, literal_execute=True)  # spelt out: the index has it so
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which dead reactions are meant; None is any."""
+
+    listener: str | None = None
+    action: str | None = None
+    #: The code of the failure.
+    code: str | None = None
+    flow: str | None = None
+    #: They died at this moment or later.
+    since: datetime | None = None
+    #: How their streams begin.
+    under: str = "/"
+    #: They come behind the one with this id.
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """How many are tried again. `next` is the last of them when there are more, to be passed as `after`."""
+
+    count: int
+    next: str | None
+
+
+def redrive(work: Recording, reaction: str) -> None:
+    """Let a dead reaction be tried again, as often as a new one; its flow is open again.
+
+    NotFound `reaction_not_found`; Conflict `reaction_not_dead`.
+    """
+    _begin_again(work, _lock(work, reaction))
+
+
+def redrive_many(work: Recording, wanted: Wanted, limit: int = MOST) -> Redriven:
+    """Let up to `limit` dead reactions be tried again, the oldest first."""
+    query = select(reactions.c.id, reactions.c.stream).where(*_conditions(wanted)).order_by(reactions.c.id)
+    found = work.db.execute(query.limit(limit + 1)).all()
+    chosen = found[:limit]
+    work.lock(*{row.stream for row in chosen})
+    ids = [row.id for row in chosen]
+    by_event = select(reactions).join(events, events.c.id == reactions.c.event).order_by(events.c.serial)
+    dead = work.db.execute(by_event.where(reactions.c.id.in_(ids), _IS_DEAD)).all()
+    for row in dead:
+        _begin_again(work, row)
+    return Redriven(len(dead), ids[-1] if len(found) > limit else None)
+
+
+def give_up(work: Recording, reaction: str) -> None:
+    """Skip a dead reaction for good: what it holds back in its line goes on.
+
+    NotFound `reaction_not_found`; Conflict `reaction_not_dead`.
+    """
+    row = _lock(work, reaction)
+    ends = {"state": SKIPPED, "outcome": GIVEN_UP, "ended_at": work.now}
+    work.db.execute(update(reactions).where(reactions.c.id == row.id).values(ends))
+    if _in_line(row):
+        work.go_on((row.listener, row.stream, row.key))
+    _tell(work, ReactionSkipped, row)
+
+
+def _conditions(wanted: Wanted) -> list[Any]:
+    found = [_IS_DEAD, reactions.c.stream.startswith(wanted.under, autoescape=True)]
+    for name in ("listener", "action", "flow"):
+        if (value := getattr(wanted, name)) is not None:
+            found.append(reactions.c[name] == value)
+    if wanted.code is not None:
+        found.append(reactions.c.failure["code"].as_string() == wanted.code)
+    if wanted.since is not None:
+        found.append(reactions.c.ended_at >= wanted.since)
+    if wanted.after is not None:
+        found.append(reactions.c.id > wanted.after)
+    return found
+
+
+def _lock(work: Recording, reaction: str) -> Row[Any]:
+    query = select(reactions).where(reactions.c.id == reaction)
+    row = work.db.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("reaction_not_found", "There is no such reaction.", "See the list of reactions.")
+    work.lock(row.stream)
+    row = work.db.execute(query).one()
+    if row.state != DEAD:
+        hint = "Only a dead one can be tried again or skipped. Somebody may just have done so."
+        raise Conflict("reaction_not_dead", f"The reaction is {row.state}, not dead.", hint)
+    return row
+
+
+def _begin_again(work: Recording, row: Row[Any]) -> None:
+    """Make a dead reaction like a new one, under a new fence; its failure is kept until its next end."""
+    this_one = reactions.c.id == row.id
+    anew: dict[str, Any] = dict.fromkeys(("outcome", "wake_at", "due_at", "started_at", "ended_at", "worker"))
+    anew |= {"state": WAITING, "waits_for": ordering.KEY, "attempt": 0, "sends": 0}
+    work.db.execute(update(reactions).where(this_one).values(fence=reactions.c.fence + 1, **anew))
+    line = (row.listener, row.stream, row.key)
+    if not (_in_line(row) and ordering.has_head(work.db, line, besides=row.id)):
+        work.let_go(this_one)
+    work.reopen_reaction(row, _outcome_without_the_dead(work.db, row.flow))
+    _tell(work, ReactionRedriven, row)
+
+
+def _in_line(row: Row[Any]) -> bool:
+    """Whether its key orders it; a reaction that waited for an event has another sort of key."""
+    return row.key is not None and row.awaited is None
+
+
+def _outcome_without_the_dead(db: Connection, flow: str) -> str | None:
+    """How a flow would have ended if nobody had died in it but those who are dead still."""
+    ending = [type_ for type_, signal in SIGNALS.items() if signal.ends]
+    query = select(events.c.type, events.c.data).where(
+        events.c.flow == flow, events.c.type.in_(ending), ~events.c.follower
+    )
+    still = select(reactions.c.id).where(reactions.c.flow == flow, _IS_DEAD)
+    dead = set(db.execute(still).scalars())
+    for row in db.execute(query.order_by(events.c.serial.desc())):
+        if row.type != ReactionDeadLettered.type or row.data["reaction"] in dead:
+            return SIGNALS[row.type].ends
+    return None
+
+
+def _tell(work: Recording, fact: type[ReactionRedriven | ReactionSkipped], row: Row[Any]) -> None:
+    """In the flow and the stream of the answered event; of a follower's, nothing follows that counts."""
+    told = fact(
+        reaction=row.id,
+        listener=row.listener,
+        action=row.action,
+        of_stream=row.stream,
+        of_label=row.label,
+        by=work.origin.actor,
+    )
+    before = work.origin
+    work.origin = replace(before, follower=row.follower)
+    work.record(told.within(row.flow, row.event))
+    work.origin = before
