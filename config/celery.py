@@ -66,6 +66,7 @@ _conf: dict[str, Any] = {
     # coming and going
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
+    "worker_consumer": "config.consumer:PromptConsumer",
     "broker_connection_timeout": 2,
     "worker_cancel_long_running_tasks_on_connection_loss": False,  # the lease decides, not the connection
     "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_SECONDS,

@@ -21,8 +21,8 @@ INNER, OUTER = "inner", "outer"
 #: A commit hands over at most so many messages itself, for at most so long; the sweep sends the rest.
 HANDOFF_MESSAGES = 100
 HANDOFF_SECONDS = 0.25
-#: How long one command may wait for a broker that is connected and does not answer.
-HANG_SECONDS = 1.0
+#: How long one command may wait for a broker that takes it and does not answer. Twice that is under a second.
+HANG_SECONDS = 0.4
 #: After a refusal the broker is left alone for so long, so that a request never waits for it twice.
 BREAK_SECONDS = 2.0
 SENTINEL = "antiphon:sentinel"
@@ -79,7 +79,11 @@ def get_celery() -> Celery:
 @lru_cache(maxsize=1)
 def _producers(app: Celery) -> ProducerPool:
     """Connections of publishers: unlike a worker's they do not wait for a broker that hangs."""
-    impatient = {"socket_timeout": HANG_SECONDS, "socket_connect_timeout": HANG_SECONDS}
+    impatient = {
+        "socket_timeout": HANG_SECONDS,
+        "socket_connect_timeout": HANG_SECONDS,
+        "max_retries": 0,  # a second try would wait as long again
+    }
     connections = app.connection_for_write(transport_options=impatient).Pool(app.conf.broker_pool_limit)
     return ProducerPool(connections, limit=connections.limit)
 

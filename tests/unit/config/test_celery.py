@@ -1,6 +1,9 @@
 """Celery's settings: what the engine relies on."""
 
+from unittest.mock import ANY, Mock
+
 import pytest
+from celery.utils.imports import symbol_by_name
 from kombu import Connection
 
 from config.celery import HARD_TIME_LIMIT, KEY_PREFIX, make_celery, redis_address
@@ -47,6 +50,14 @@ def test_two_applications_share_no_transport_options(celery):
     celery.conf.broker_transport_options["global_keyprefix"] = "other:"
     fresh = make_celery(load_settings(redis_url="redis://h/0"))
     assert fresh.conf.broker_transport_options["global_keyprefix"] == KEY_PREFIX
+
+
+def test_a_worker_looks_every_other_second_for_a_broker_however_long_that_is_away(celery, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(Connection, "ensure_connection", lambda self, *_, **how: asked.update(how) or self)
+    consumer = symbol_by_name(celery.conf.worker_consumer)(None, app=celery, controller=Mock())
+    consumer.connection_for_read()
+    assert asked == {"interval_start": 2, "interval_step": 0, "interval_max": 2, "callback": ANY}
 
 
 def test_a_broker_on_a_socket_is_understood_by_kombu_and_by_the_redis_client(celery):
