@@ -1,17 +1,22 @@
-"""Reactions: `/v1/reactions`."""
+"""Reactions: `/v1/reactions`, and what may be done about those that died."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from flask import Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.api.auth import asker, check_stream, scope
-from app.api.errors import problems
+from app.api.auth import RANKS, asker, check_stream, scope
+from app.api.commands import Answer, Repeatable, perform
+from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
-from app.api.requests import Moment, Text
+from app.api.requests import Instant, Moment, Text
 from app.api.v1 import v1
+from app.commands.reactions import retry_reaction, retry_reactions, skip_reaction
 from app.engine import reading, views
+from app.engine.redrive import MOST, Wanted
 from app.engine.views import Reaction
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound
+from app.signals.sites import site_stream
 
 TAGS: Any = [{"name": "Reactions", "description": "What listeners answered to events, and how it went."}]
 
@@ -32,8 +37,32 @@ class ReactionPage(Page):
     flow: Text | None = None
 
 
+class Dead(BaseModel):
+    """Which dead reactions; what is left out is any. `since` is when they died at the earliest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    listener: Text | None = None
+    action: Text | None = None
+    code: Text | None = Field(None, description="The code of the failure.")
+    flow: Text | None = None
+    since: Instant | None = None
+    limit: Annotated[int, Field(ge=1), AfterValidator(lambda wished: min(wished, MOST))] = MOST
+    after: Text | None = Field(None, description="The `next` of the answer before.")
+
+
+class Retried(BaseModel):
+    """How many are tried again. `next` is null unless there are more, to be asked for with it as `after`."""
+
+    count: int
+    next: str | None
+
+
 class ReactionAnswer(BaseModel):
-    """One listener's answer to one event. `due_at` is when a waiting one goes on."""
+    """One listener's answer to one event. `due_at` is when a waiting one goes on.
+
+    The failure's `traceback` stands only in the answer about one reaction, for the scopes deploy and admin.
+    """
 
     id: str
     event: str
@@ -60,9 +89,11 @@ class ReactionList(Listed):
     items: list[ReactionAnswer]
 
 
-def said(reaction: Reaction) -> dict[str, Any]:
-    """A reaction in plain JSON values."""
+def said(reaction: Reaction, *, whole: bool = False) -> dict[str, Any]:
+    """A reaction in plain JSON values, `whole` with the traceback of its failure."""
     same = {name: getattr(reaction, name) for name in ReactionAnswer.model_fields}
+    if reaction.failure and not whole:
+        same["failure"] = {name: value for name, value in reaction.failure.items() if name != "traceback"}
     return ReactionAnswer(**same).model_dump(mode="json")
 
 
@@ -80,9 +111,58 @@ def list_reactions(query: ReactionPage) -> Any:
 @scope("read")
 def show_reaction(path: ReactionPath) -> Any:
     """One reaction."""
+    return said(_require(path.id), whole=asker().rank >= RANKS["deploy"])
+
+
+@v1.post("/reactions/<id>/retry", tags=TAGS, responses={202: ReactionAnswer, **problems(404, 409)})
+@scope("deploy")
+def try_again(path: ReactionPath, header: Repeatable) -> Response:
+    """Try a dead reaction again; its flow is open again."""
+    _check_change(_require(path.id))
+    return perform(lambda log: _accepted(retry_reaction(log, path.id)), header)
+
+
+@v1.post("/reactions/<id>/skip", tags=TAGS, responses={202: ReactionAnswer, **problems(404, 409)})
+@scope("deploy")
+def leave_out(path: ReactionPath, header: Repeatable) -> Response:
+    """Give a dead reaction up for good, so that what it holds back goes on."""
+    _check_change(_require(path.id))
+    return perform(lambda log: _accepted(skip_reaction(log, path.id)), header)
+
+
+@v1.post("/reactions/retry", tags=TAGS, responses={202: Retried, **body_problems()})
+@scope("deploy")
+def try_many_again(header: Repeatable, body: Dead) -> Response:
+    """Try dead reactions again, the oldest first: those that the body describes, or all."""
+    described = body.model_dump(exclude={"limit"})
+    wanted = Wanted(under=_may_change(), **described)
+
+    def work(log: Any) -> Answer:
+        found = retry_reactions(log, wanted, body.limit)
+        return Answer({"count": found.count, "next": found.next}, 202)
+
+    return perform(work, header, body.model_dump(mode="json"))
+
+
+def _accepted(reaction: Reaction) -> Answer:
+    return Answer(said(reaction), 202, f"/v1/reactions/{reaction.id}")
+
+
+def _require(reaction_id: str) -> Reaction:
     with reading() as db:
-        reaction = views.get_reaction(db, path.id)
+        reaction = views.get_reaction(db, reaction_id)
     if reaction is None:
         raise NotFound("reaction_not_found", "There is no such reaction.", "See the list of reactions.")
     check_stream(reaction.stream)
-    return said(reaction)
+    return reaction
+
+
+def _may_change() -> str:
+    """How the streams begin whose reactions the asker may change: its site's, those of sites, or all."""
+    return asker().stream or ("/" if asker().rank >= RANKS["admin"] else site_stream(""))
+
+
+def _check_change(reaction: Reaction) -> None:
+    if not reaction.stream.startswith(_may_change()):
+        hint = "Ask with a token that has the scope admin."
+        raise Forbidden("scope_missing", "What is not about a site needs the scope admin.", hint)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Never
 
 import structlog
 from flask import Flask, Request, Response, g, request
-from pydantic import AfterValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, PlainSerializer, WithJsonSchema
 
 from app.engine import new_id
 from app.errors import InvalidInput, NotFound, Unsupported
@@ -42,6 +42,17 @@ def _spelt(moment: datetime) -> str:
 Moment = Annotated[
     datetime, PlainSerializer(_spelt), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("Lies outside of the years 1 to 9999") from error
+
+
+#: An instant that is sent: RFC 3339, with its offset from UTC.
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class JsonRequest(Request):

@@ -34,7 +34,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What of a row of `reactions` matters to people. `key` is for listeners that order their reactions."""
+    """What of a row of `reactions` matters to people. `key` is what orders it, or what it waits for."""
 
     id: str
     event: str
@@ -53,11 +53,11 @@ class Reaction:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    key: str | None = None
+    key: str | None
 
 
 _FLOW = select(*(flows.c[name] for name in Flow.__slots__))
-_REACTION = select(*(reactions.c[name] for name in Reaction.__slots__ if name != "key"))
+_REACTION = select(*(reactions.c[name] for name in Reaction.__slots__))
 
 
 def flow_page(db: Connection, limit: int, after: str | None = None, **equal: str | None) -> list[Flow]:
