@@ -9,28 +9,28 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from app.engine import clock
-from app.engine.database import storable
+from app.engine import clock, limits
+from app.engine.database import is_postgres, storable
 from app.engine.queue import Message
 from app.engine.reactions import MESSAGE_COLUMNS, READY, RESEND_SECONDS, RUNNING, Loaded, load, message_of
 from app.engine.signal import Failure
 from app.engine.tables import flows, reactions
 
-_CLAIM = (
-    update(reactions)
-    .where(reactions.c.id == bindparam("claimed"), reactions.c.state == READY)
-    .values(
-        state=RUNNING,
-        attempt=reactions.c.attempt + 1,
-        fence=reactions.c.fence + 1,
-        sends=0,
-        wake_at=bindparam("lease"),
-        due_at=None,
-        worker=bindparam("by"),
-        started_at=bindparam("at"),
-        waits_for=None,
-    )
+_THERE = (reactions.c.id == bindparam("claimed")) & (reactions.c.state == READY)
+#: Not waiting for another transaction that has it: that one claims it, cancels it or sends it again.
+_UNHELD = select(reactions.c.id).where(_THERE).with_for_update(skip_locked=True).scalar_subquery()
+_TAKE = update(reactions).values(
+    state=RUNNING,
+    attempt=reactions.c.attempt + 1,
+    fence=reactions.c.fence + 1,
+    sends=0,
+    wake_at=bindparam("lease"),
+    due_at=None,
+    worker=bindparam("by"),
+    started_at=bindparam("at"),
+    waits_for=None,
 )
+_CLAIM, _CLAIM_UNHELD = _TAKE.where(_THERE), _TAKE.where(reactions.c.id == _UNHELD)
 _FINISH = (
     update(reactions)
     .where(reactions.c.id == bindparam("ended"), reactions.c.fence == bindparam("held"))
@@ -92,13 +92,16 @@ def worker_name(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}"
 
 
-def claim(db: Connection, reaction: str, *, worker: str, lease: timedelta) -> Loaded | None:
-    """Count an attempt before its work and take the lease; None when the reaction is not there to be
-    taken.
+def claim(db: Connection, reaction: str, *, action: str, worker: str, lease: timedelta) -> Loaded | None:
+    """Count an attempt before its work and take the lease; None when the reaction is not there to be taken,
+    or must wait because of its listener's limits.
     """
+    if not limits.admit(db, reaction, action):
+        return None
     now = clock.now()
     values = {"claimed": reaction, "by": worker, "lease": now + lease, "at": now}
-    return load(db, reaction) if db.execute(_CLAIM, values).rowcount == 1 else None
+    taken = db.execute(_CLAIM_UNHELD if is_postgres(db) else _CLAIM, values)
+    return load(db, reaction) if taken.rowcount == 1 else None
 
 
 def extend_lease(db: Connection, reaction: str, fence: int, lease: timedelta) -> Hold:

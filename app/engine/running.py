@@ -77,7 +77,8 @@ class _Run:
         """
         with writing() as db:
             name = claims.worker_name(os.getpid())
-            claimed = claims.claim(db, self.reaction, worker=name, lease=lease())
+            action = self.action.name
+            claimed = claims.claim(db, self.reaction, action=action, worker=name, lease=lease())
             if claimed is not None and claimed.event.type not in SIGNALS:
                 raise UnknownSignal(f"{claimed.event.type} is not known here")  # put back uncounted
             faults.point("claim.before_commit")

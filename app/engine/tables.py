@@ -115,6 +115,14 @@ reactions = Table(
         sqlite_where=text("state = 'running'"),
     ),
     Index(
+        "ix_reactions_waiting",
+        "listener",
+        "waits_for",
+        "id",
+        postgresql_where=text("waits_for IS NOT NULL"),
+        sqlite_where=text("waits_for IS NOT NULL"),
+    ),
+    Index(
         "ix_reactions_dead",
         "id",
         postgresql_where=text("state = 'dead'"),

@@ -57,6 +57,8 @@ def _reactions() -> None:
     queue, running = _only("key IS NOT NULL"), _only("state = 'running'")
     op.create_index("ix_reactions_queue", "reactions", ["listener", "stream", "key"], **queue)
     op.create_index("ix_reactions_running", "reactions", ["listener"], **running)
+    waiting = _only("waits_for IS NOT NULL")
+    op.create_index("ix_reactions_waiting", "reactions", ["listener", "waits_for", "id"], **waiting)
 
 
 def _flows() -> None:
