@@ -53,7 +53,7 @@ class Reaction:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    key: str | None
+    key: str | None = None
 
 
 _FLOW = select(*(flows.c[name] for name in Flow.__slots__))
