@@ -4,13 +4,15 @@ Apart from them all because only those who ask from outside want to know.
 """
 
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 
+from kombu.exceptions import OperationalError as BrokerAway
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.engine import queue
+from app.engine.aside import Aside
 from app.engine.database import get_engine, metadata, reading
 
 #: Raised by every use of a database that is away, or that has none of our tables.
@@ -18,6 +20,10 @@ DatabaseAway = OperationalError
 
 #: Seconds that workers have for their answer, and that the answer counts.
 PATIENCE, GOOD_FOR = 0.3, 5.0
+#: Seconds that the broker has for its own answer, and to carry those of the workers.
+BROKER_SECONDS, WORKERS_SECONDS = 0.3, 0.5
+
+_asker = Aside()
 
 
 def database_trouble() -> str | None:
@@ -50,8 +56,8 @@ def _missing(engine: Engine) -> tuple[str, ...]:
 def broker_answers() -> bool:
     """Whether the broker takes commands at this moment."""
     try:
-        return bool(queue.redis_client().ping())
-    except RedisError:
+        return bool(_asker.run(queue.redis_client().ping, seconds=BROKER_SECONDS))
+    except (RedisError, TimeoutError):
         return False
 
 
@@ -62,8 +68,9 @@ def workers() -> list[str]:
 
 @lru_cache(maxsize=1)
 def _workers(_moment: int) -> list[str]:
+    ask = partial(queue.get_celery().control.ping, timeout=PATIENCE)
     try:
-        answers = queue.get_celery().control.ping(timeout=PATIENCE)
-    except OSError:  # kombu's OperationalError is one
+        answers = _asker.run(ask, seconds=WORKERS_SECONDS)
+    except (BrokerAway, OSError):  # a TimeoutError is an OSError
         return []
     return sorted(name for answer in answers for name in answer)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 from celery import Celery
@@ -14,6 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.engine import clock, faults
+from app.engine.aside import Aside
 from config.celery import make_celery, redis_address
 from config.settings import get_settings
 
@@ -21,7 +22,10 @@ INNER, OUTER = "inner", "outer"
 #: A commit hands over at most so many messages itself, for at most so long; the sweep sends the rest.
 HANDOFF_MESSAGES = 100
 HANDOFF_SECONDS = 0.25
-#: How long one command may wait for a broker that takes it and does not answer. Twice that is under a second.
+#: How long anybody waits for one message to be pushed, with all that it takes to connect. With the above,
+#: what a request waits for the broker stays under a second.
+PUSH_SECONDS = 0.5
+#: How long one command may wait for a broker that takes it and does not answer.
 HANG_SECONDS = 0.4
 #: After a refusal the broker is left alone for so long, so that a request never waits for it twice.
 BREAK_SECONDS = 2.0
@@ -88,7 +92,17 @@ def _producers(app: Celery) -> ProducerPool:
     return ProducerPool(connections, limit=connections.limit)
 
 
-os.register_at_fork(after_in_child=_producers.cache_clear)  # a forked child must not share them
+#: Pushes, for all of this process.
+_pusher = Aside()
+
+
+def _forget() -> None:
+    global _pusher
+    _producers.cache_clear()  # a forked child must not share its parent's connections
+    _pusher = Aside()  # and has its threads only in name
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def hand_off(_sender: object, messages: Sequence[Message]) -> None:
@@ -107,7 +121,9 @@ def send(messages: Iterable[Message], *, give_up: float) -> int:
     sent = 0
     try:
         for message in messages:
-            _push(message)
+            faults.point("handoff.before_send")
+            _pusher.run(partial(_push, message), seconds=PUSH_SECONDS)
+            faults.point("handoff.after_send")
             sent += 1
             if time.monotonic() > give_up:
                 break
@@ -118,7 +134,6 @@ def send(messages: Iterable[Message], *, give_up: float) -> int:
 
 
 def _push(message: Message) -> None:
-    faults.point("handoff.before_send")
     app = get_celery()
     with _producers(app).acquire(block=True) as producer:
         app.send_task(
@@ -133,7 +148,6 @@ def _push(message: Message) -> None:
             producer=producer,
             retry=False,
         )
-    faults.point("handoff.after_send")
 
 
 def broker_identity() -> str | None:
