@@ -44,6 +44,10 @@ SQLITE_PATIENCE = 30.0
 #: How long PostgreSQL lets a transaction stand still before it ends the session, in seconds: a machine that
 #: is gone must not keep its locks until its connection is found to be dead.
 STANDSTILL = 60.0
+#: By which libpq finds out after 20 s, not after hours, that a PostgreSQL has gone without a word: the sweep
+#: would wait as long.
+HALF_OPEN = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+HALF_OPEN |= {"tcp_user_timeout": 20_000}
 
 
 class Timestamp(TypeDecorator[datetime]):
@@ -88,7 +92,7 @@ def connect(url: str) -> Engine:
         max_overflow=20,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"options": f"-c timezone=UTC -c {standstill}", "connect_timeout": 5},
+        connect_args={"options": f"-c timezone=UTC -c {standstill}", "connect_timeout": 5, **HALF_OPEN},
     )
 
 

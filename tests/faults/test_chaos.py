@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.fixtures.processes import ROOT
 
@@ -31,3 +32,11 @@ def test_nothing_is_lost_or_done_twice_while_everything_is_killed(database: str,
     assert report["missed"] == []
     assert report["killed"] >= 8
     assert sum(report["figures"]["deploys by status"].values()) == 25
+
+
+def test_a_postgresql_that_is_gone_without_a_word_is_given_up_after_seconds(postgres_engine: Engine) -> None:
+    with postgres_engine.connect() as db:
+        told = db.connection.driver_connection.info.get_parameters()
+    assert int(told["tcp_user_timeout"]) <= 20_000
+    idle, interval, count = (int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert idle + interval * count <= 20

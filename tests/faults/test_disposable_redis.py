@@ -10,6 +10,7 @@ from statistics import median
 
 import pytest
 
+from app.engine.queue import BREAK_SECONDS
 from tests.faults.chaos import counting
 from tests.faults.chaos.load import Load, Wish
 from tests.faults.chaos.processes import Platform
@@ -106,9 +107,11 @@ def test_without_redis_deploys_are_accepted_at_once_and_run_when_it_is_back(
     usual_at_once = median(people.ask(8, at_once=4))
     comes_to_rest(running, people, 2 * LEASE)
     getattr(running.redis_proxy, trouble)()
-    alone, at_once = people.ask(8, at_once=1), people.ask(12, at_once=4)
-    assert max(alone) - usual < LONGEST_WAIT, (usual, alone)
-    assert max(at_once) - usual_at_once < LONGEST_WAIT, (usual_at_once, at_once)
-    print(f"usual {usual:.3f} {usual_at_once:.3f}, without {max(alone):.3f} {max(at_once):.3f}")
+    for _ in range(2):  # on a connection that was there, then on a new one
+        at_once, alone = people.ask(4, at_once=4), people.ask(4, at_once=1)
+        assert max(alone) - usual < LONGEST_WAIT, (usual, alone)
+        assert max(at_once) - usual_at_once < LONGEST_WAIT, (usual_at_once, at_once)
+        tries_again = time.monotonic() + BREAK_SECONDS
+        wait_for(lambda at=tries_again: time.monotonic() > at, what="the web process to try Redis again")
     running.redis_proxy.forward()
     comes_to_rest(running, people, 2 * LEASE)
