@@ -1,4 +1,6 @@
-"""Recovery: leases that ran out, listeners that waited long enough, states that lasted too long."""
+"""Recovery: leases that ran out, listeners that waited long enough, states that lasted too long, and clocks
+that were set back.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, case, exists, select, update
 
 from app.engine import faults, flows, log, reactions
-from app.engine.actions import ACTIONS
-from app.engine.database import reading
+from app.engine.actions import ACTIONS, BACKOFF_LONGEST
+from app.engine.database import reading, writing
 from app.engine.failing import bury
 from app.engine.folds import DEADLINES, ExpireFunction
-from app.engine.reactions import READY, RUNNING
+from app.engine.queue import lease
+from app.engine.reactions import READY, RESEND_LONGEST, RUNNING
 from app.engine.recording import recording
 from app.engine.signal import Failure
 from app.engine.tables import reactions as rows
@@ -55,6 +58,25 @@ def expire_leases(now: datetime) -> Expired:
         with apart(reaction):
             _expire(reaction, stream, now, found)
     return found
+
+
+def pull_in(now: datetime) -> int:
+    """Bring forward what nobody would look at for longer than anything waits: a clock was set back, or was
+    wrong where it was written. Returns how many reactions that were. Delays and waits keep their instants.
+    """
+    longest = timedelta(seconds=max(RESEND_LONGEST, BACKOFF_LONGEST))
+    soon = (rows.c.state == READY) | rows.c.waits_for.in_(("retry", "slot"))
+    far = (soon & (rows.c.wake_at > now + longest)) | (
+        (rows.c.state == RUNNING) & (rows.c.wake_at > now + lease())
+    )
+    with reading() as db:
+        if not db.execute(select(exists().where(far))).scalar_one():
+            return 0
+    chosen = select(rows.c.id).where(far).limit(BATCH).with_for_update(skip_locked=True).cte("chosen")
+    nearer = case((rows.c.state == RUNNING, now + lease()), else_=now)
+    with writing() as db:
+        here = rows.c.id.in_(select(chosen.c.id))
+        return db.execute(update(rows).where(here, far).values(wake_at=nearer)).rowcount
 
 
 def settle_late_scopes(now: datetime) -> int:
