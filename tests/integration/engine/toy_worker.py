@@ -1,7 +1,8 @@
 """The root of real Celery processes over the toy world: what its actions do is told by files in the folder
-that `TOYS` names, and what they did is written there.
+that `TOYS` names, and what they did is written there. `TOY_LISTENERS` says more of some listeners.
 """
 
+import json
 import os
 import time
 from pathlib import Path
@@ -24,13 +25,14 @@ def work(action: str) -> None:
     at = current()
     wish = FOLDER / f"{action}.seconds"
     seconds = float(wish.read_text()) if wish.exists() else 0.0
-    note("begun", action, at.idempotency_key, at.attempt, os.getpid())
+    note("begun", action, at.idempotency_key, at.attempt, os.getpid(), time.monotonic())
     time.sleep(seconds)
-    note("effects", action, at.idempotency_key, at.attempt)
+    note("effects", action, at.idempotency_key, at.attempt, time.monotonic())
 
 
 toys.trouble["send"] = lambda: work("send")
 toys.trouble["pack"] = lambda: work("pack")
-toys.declare()
+toys.trouble["insure"] = lambda: work("insure")
+toys.declare(json.loads(os.environ.get("TOY_LISTENERS", "{}")))
 celery = get_celery()
 register_tasks(celery)

@@ -3,7 +3,8 @@ deploy.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from sqlalchemy import Column, Connection, Integer, String, Table, insert, update
 
@@ -22,7 +23,7 @@ from app.engine import (
     on,
     settled,
 )
-from app.engine.listeners import LISTENERS, Listeners
+from app.engine.listeners import LISTENERS, How, Listeners
 from app.errors import PermanentError, RetryableError
 
 parcels = folded(
@@ -177,11 +178,11 @@ def echo(event: Echoed) -> Echoed:
     return Echoed(parcel=event.parcel)
 
 
-def declare() -> Listeners:
-    """The toys' listeners, instead of those of the platform."""
+def declare(how: Mapping[str, How] = MappingProxyType({})) -> Listeners:
+    """The toys' listeners, instead of those of the platform; `how` says more of some, by their action."""
     on(Ordered, do=pack)
-    on(Packed, do=send)
-    on(Sent, do=insure)
+    on(Packed, do=send, **how.get("send", {}))
+    on(Sent, do=insure, **how.get("insure", {}))
     on(Insured, do=stamp, when={"parcel": ["a", "b", "c"]})
     on(settled(Sent, within=3600), do=arrive)
     follow(Arrived | SendingFailed, do=note)
