@@ -1,6 +1,7 @@
 """The engine through chaos: for any seed, everything ends, nothing is lost and nothing happens twice."""
 
 from collections import Counter
+from datetime import timedelta
 from functools import partial
 from types import ModuleType
 
@@ -8,11 +9,18 @@ import pytest
 from sqlalchemy import Engine, select
 
 from app.engine import log, reading, recording
+from app.engine.actions import BACKOFF_LONGEST
+from app.engine.reactions import RESEND_LONGEST
 from app.engine.rebuild import verify
 from app.engine.tables import events, flows, reactions, scopes
 from tests.fixtures.databases import empty
-from tests.fixtures.simulation import Simulation
+from tests.fixtures.schedules import explore, seeds
+from tests.fixtures.simulation import KINDS, Simulation
 
+SEEDS = seeds(range(40))
+BLOCKS = 4
+#: Seconds until something that nobody holds is looked at again.
+LONGEST_WAIT = timedelta(seconds=max(RESEND_LONGEST, BACKOFF_LONGEST))
 EXPECTED = Counter(
     ["ordered", "packed", "sent", "insured", "stamped", "arrived"],
 )
@@ -45,19 +53,38 @@ def check_world(toys: ModuleType) -> None:
     assert not verify()
 
 
-@pytest.mark.parametrize("block", range(4))
+def one_run(toys: ModuleType, simulation: Simulation, engine: Engine, **how: object) -> None:
+    empty(engine)
+    toys.effects.clear()
+    simulation.restart()
+    with simulation.telling():
+        simulation.drain(arrivals=[partial(_order, toys, parcel) for parcel in "abc"], **how)
+        check_world(toys)
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
 def test_any_order_any_crash_any_loss_ends_the_same(
     toys: ModuleType, simulation: Simulation, engine: Engine, block: int
 ) -> None:
-    crashes = 0
-    for seed in range(block * 10, block * 10 + 10):
-        empty(engine)
-        toys.effects.clear()
-        simulation.restart()
-        simulation.drain(seed, arrivals=[partial(_order, toys, parcel) for parcel in "abc"])
-        try:
-            check_world(toys)
-        except AssertionError as error:
-            raise AssertionError(f"seed {seed}") from error
+    crashes = pauses = 0
+    for seed in SEEDS[block::BLOCKS]:
+        one_run(toys, simulation, engine, seed=seed)
         crashes += simulation.crashes
-    assert crashes > 40
+        pauses += simulation.pauses
+    assert crashes > len(SEEDS) / BLOCKS
+    assert pauses
+
+
+def test_no_plan_makes_it_end_otherwise(toys: ModuleType, simulation: Simulation, engine: Engine) -> None:
+    explore(lambda plan: one_run(toys, simulation, engine, plan=plan), KINDS, places=20, examples=20)
+
+
+def test_a_clock_that_jumps_loses_nothing_repeats_nothing_and_holds_nothing_up(
+    toys: ModuleType, simulation: Simulation, engine: Engine
+) -> None:
+    jumps = 0
+    for seed in SEEDS[:10]:
+        one_run(toys, simulation, engine, seed=seed, jumps=True)
+        assert simulation.longest <= LONGEST_WAIT, simulation.story()
+        jumps += sum("the clock jumps" in line for line in simulation.trace)
+    assert jumps
