@@ -10,7 +10,6 @@ import time_machine
 from app.engine import metadata
 from app.engine.database import get_engine
 from app.services.spool import folder
-from app.services.storage.memory import shared_memory
 from tests.faults.test_deploy_seeds import one_run
 from tests.fixtures.looking_ahead import everything
 from tests.fixtures.simulation import START, Simulation, simulate
@@ -18,9 +17,7 @@ from tests.fixtures.simulation import START, Simulation, simulate
 
 def replay(simulation: Simulation, patch: pytest.MonkeyPatch, seed: int) -> list[str]:
     """The whole of a run: its trace, and the rows that it left."""
-    shared_memory.cache_clear()
     patch.setattr(folder, "uuid4", lambda: simulation.ids.draw())
-    simulation.restart()
     one_run(simulation, seed)
     return simulation.trace + everything()
 
