@@ -1,18 +1,34 @@
 """The chaos harness in its short form: whatever is killed, flushed or cut off, nothing is lost and nothing is
-done twice.
+done twice. And that the harness would see it.
 
 `make chaos` runs the long one. A failure names its seed, by which `make chaos SEED=` plans the same faults.
 """
 
 import json
+import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
+from app.engine import faults, new_id
+from app.engine.database import writing
+from app.engine.discovery import discover
+from app.engine.tables import events, flows, reactions
+from app.models.deploys import deploys
+from app.models.sites import sites
+from tests.faults.asking import ask, make_site
+from tests.faults.chaos.counting import count_database, count_outside
+from tests.faults.chaos.receiver import CALLER, Call
+from tests.faults.chaos.report import TARGETS, Report
+from tests.faults.chaos.troubles import UNREACHED, plan
 from tests.fixtures.processes import ROOT
+from tests.fixtures.simulation import Simulation
+
+discover("app.models", "tasks", "workflows")
 
 NOT_HERE = 77
 
@@ -32,6 +48,94 @@ def test_nothing_is_lost_or_done_twice_while_everything_is_killed(database: str,
     assert report["missed"] == []
     assert report["killed"] >= 8
     assert sum(report["figures"]["deploys by status"].values()) == 25
+
+
+def lose_a_reaction(db: Connection) -> None:
+    db.execute(delete(reactions).where(reactions.c.listener == "notices:notifications.tell"))
+
+
+def publish_again(db: Connection) -> None:
+    row = db.execute(select(events).where(events.c.type == "site.deploy.uploaded")).first()._asdict()
+    del row["serial"]
+    db.execute(insert(events), row | {"id": new_id(), "sequence": 1000, "position": 1000})
+
+
+def invent_a_reaction(db: Connection) -> None:
+    row = db.execute(select(reactions)).first()._asdict()
+    db.execute(insert(reactions), row | {"id": new_id(), "listener": "nobody"})
+
+
+def leave(table: Table, **values: object) -> Callable[[Connection], None]:
+    def do(db: Connection) -> None:
+        db.execute(update(table).values(**values))
+
+    return do
+
+
+@pytest.mark.parametrize(
+    ("plant", "figure"),
+    [
+        (lose_a_reaction, "reactions lost"),
+        (publish_again, "done twice in the database"),
+        (leave(reactions, ended_at=None), "reactions left open"),
+        (leave(reactions, state="dead"), "reactions dead"),
+        (invent_a_reaction, "reactions nobody wanted"),
+        (leave(flows, state="running"), "flows not terminal"),
+        (leave(flows, open=1), "flows with a wrong count"),
+        (leave(deploys, status="uploading"), "deploys not terminal"),
+        (leave(deploys, status="failed"), "deploys failed"),
+        (leave(deploys, cid="other"), "fold differences"),
+        (leave(sites, live_deploy_id="other"), "sites whose newest is not live"),
+    ],
+)
+def test_the_harness_sees_what_was_planted(
+    simulation: Simulation, plant: Callable[[Connection], None], figure: str
+) -> None:
+    make_site("hello")
+    ask("hello", "one")
+    simulation.drain()
+    before = count_database([])
+    with writing() as db:
+        plant(db)
+    assert count_database([])[figure] > before[figure]
+
+
+def test_the_harness_sees_calls_under_another_key_and_calls_that_never_came(
+    simulation: Simulation,
+) -> None:
+    make_site("hello")
+    simulation.drain()
+    with writing() as db:  # one reaction stands for that of the harness' own listener
+        one = db.execute(select(reactions).limit(1)).one()
+        db.execute(update(reactions).where(reactions.c.id == one.id).values(action=CALLER, event="e"))
+    good = Call(key=one.id, event="e", deploy="d")
+    assert count_outside([good, good])["repeats outside under their key"] == 1
+    assert count_outside([good, good])["calls under a wrong key"] == 0
+    assert count_outside([good, Call("other", "e", "d")])["repeats outside under another key"] == 1
+    assert count_outside([Call("other", "e", "d")])["calls under a wrong key"] == 1
+    assert count_outside([])["never told outside"] == 1
+
+
+@pytest.mark.parametrize("postgres", [True, False])
+def test_a_seed_plans_the_same_faults_again_and_every_fault_point_among_them(postgres: bool) -> None:
+    planned = plan(random.Random(7), 80, 20, postgres=postgres)
+    assert planned == plan(random.Random(7), 80, 20, postgres=postgres)
+    assert planned != plan(random.Random(8), 80, 20, postgres=postgres)
+    left_out = UNREACHED if postgres else UNREACHED | {"sweep.after_seal"}
+    assert {kind.removeprefix("at ") for kind in planned} >= set(faults.POINTS) - left_out
+    assert any("postgres" in kind for kind in planned) == postgres
+    assert len(planned) >= 100
+
+
+def test_a_report_misses_its_target_by_one_thing_lost_or_one_kill_too_few() -> None:
+    report = Report("sqlite", seed=1, flows=1, lease=1, wanted_kills=1, kills={"beat main": 1})
+    assert len(report.missed()) > 10, "what was not counted was not shown"
+    report.figures = dict.fromkeys(TARGETS, 0)
+    assert report.missed() == []
+    assert "every target was met" in str(report)
+    report.figures["reactions lost"], report.wanted_kills = 1, 2
+    assert report.missed() == ["reactions lost: 1", "kills: 1 of 2"]
+    assert "MISSED" in str(report)
 
 
 def test_a_postgresql_that_is_gone_without_a_word_is_given_up_after_seconds(postgres_engine: Engine) -> None:

@@ -17,6 +17,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.chaos", description=__doc__)
     parser.add_argument("--flows", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--at-once", type=int, default=0, help="how many flows may be open side by side")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--seed", type=int, help="chooses what happens when; random when not given")
     parser.add_argument("--lease", type=float, default=10, help="LEASE_SECONDS of the platform")
@@ -33,7 +34,8 @@ def main() -> int:
     for database in ("sqlite", "postgresql") if asked.database == "both" else (asked.database,):
         print(f"== {database}: {asked.flows} flows, {asked.kills} kills, seed {seed}", flush=True)
         folder = asked.folder and asked.folder / database
-        wanted = Wanted(database, seed, asked.flows, asked.kills, asked.lease, asked.sweep, folder)
+        times = {"lease": asked.lease, "sweep": asked.sweep}
+        wanted = Wanted(database, seed, asked.flows, asked.kills, asked.at_once, folder=folder, **times)
         try:
             reports.append(run(wanted, lambda text: print(text, flush=True)))
         except pytest.skip.Exception as reason:

@@ -6,9 +6,8 @@ from urllib.request import Request, urlopen
 
 from app.engine import action, current, on
 from app.signals.deploys import DeployPublished
+from tests.faults.chaos.receiver import RECEIVER
 
-#: The variable that names the address of the harness' receiver.
-RECEIVER = "CHAOS_RECEIVER"
 PATIENCE = 5.0
 
 

@@ -20,9 +20,8 @@ from sqlalchemy import make_url
 from app.engine import faults
 from app.local.procfile import read_procfile
 from app.local.redis import find_server
-from tests.faults.chaos.outside import RECEIVER
 from tests.faults.chaos.proxy import Proxy
-from tests.faults.chaos.receiver import Receiver
+from tests.faults.chaos.receiver import RECEIVER, Receiver
 from tests.fixtures.databases import Cluster, wait_for
 from tests.fixtures.processes import ROOT, Watched
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+#: The variable that names its address to those who call it.
+RECEIVER = "CHAOS_RECEIVER"
+#: Who calls it, and on which events: `outside` declares so in the platform's processes, and only there.
+CALLER, LISTENER, HEARS = "outside.tell_outside", "outside:outside.tell_outside", "site.deploy.published"
 LONGEST_HOLD = 4.0  # seconds; less than the callers' patience
 
 

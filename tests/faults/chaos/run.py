@@ -12,7 +12,6 @@ from pathlib import Path
 
 from app.engine.discovery import discover
 from tests.faults.chaos import counting
-from tests.faults.chaos import outside as outside
 from tests.faults.chaos.load import Load, wishes_for
 from tests.faults.chaos.processes import Platform
 from tests.faults.chaos.report import Report
@@ -33,6 +32,8 @@ class Wanted:
     seed: int
     flows: int = 1000
     kills: int = 200
+    #: How many flows may be open side by side; 0 chooses.
+    together: int = 0
     lease: float = 10
     sweep: float = 1
     #: Where the run's logs and database stay; None removes them.
@@ -45,7 +46,7 @@ class Wanted:
     @property
     def at_once(self) -> int:
         """How many flows may be open side by side."""
-        return max(8, min(50, self.flows // 5))
+        return self.together or max(8, min(50, self.flows // 5))
 
     @property
     def rest(self) -> float:

@@ -16,8 +16,8 @@ from app.engine import faults as points
 from app.engine import reading
 from app.engine.reactions import RUNNING
 from app.engine.tables import reactions
-from tests.faults.chaos.outside import tell_outside
 from tests.faults.chaos.processes import Platform
+from tests.faults.chaos.receiver import CALLER
 from tests.faults.chaos.watching import Fault, Watch
 
 #: How often each kill is chosen, besides one at every fault point.
@@ -145,9 +145,7 @@ class Troubles:
     def _at_work(self) -> int | None:
         """A process that waits for the world outside at this moment: it is made to wait."""
         self.platform.receiver.answering.clear()
-        query = select(reactions.c.worker).where(
-            reactions.c.action == tell_outside.name, reactions.c.state == RUNNING
-        )
+        query = select(reactions.c.worker).where(reactions.c.action == CALLER, reactions.c.state == RUNNING)
         for _ in range(100):
             with suppress(OperationalError), reading() as db:
                 for worker in db.execute(query).scalars():
