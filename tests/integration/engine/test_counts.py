@@ -3,18 +3,14 @@ are right after every single step, and what waits goes on exactly when all of it
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from types import ModuleType
 
 import pytest
 from sqlalchemy import Engine
 
 from app.engine import recording
-from app.engine.actions import ACTIONS, Action
-from app.engine.listeners import LISTENERS
-from app.engine.signal import SIGNALS
 from app.engine.tables import events, flows, reactions, scopes
 from tests.fixtures.databases import empty
 from tests.fixtures.simulation import Simulation
@@ -22,26 +18,6 @@ from tests.integration.engine.looking import rows_of
 
 OPEN = ("waiting", "ready", "running")
 SEEDS = 5
-
-
-@pytest.fixture
-def trees(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Only the trees' listeners are declared, and other tests know no trees."""
-    known = [(registry, dict(registry)) for registry in (ACTIONS, SIGNALS)]
-    world = import_module("tests.integration.engine.trees")
-    for each in vars(world).values():
-        if isinstance(each, Action):
-            ACTIONS[each.name] = each
-        elif isinstance(each, type) and issubclass(each, world.Grown) and each.type:
-            SIGNALS[each.type] = each
-    for name, value in {"_by_name": {}, "_by_type": {}, "_revision": ""}.items():
-        monkeypatch.setattr(LISTENERS, name, value)
-    world.declare()
-    yield world
-    world.elsewhere.clear()
-    for registry, before in known:
-        registry.clear()
-        registry.update(before)
 
 
 def check_counts() -> None:
