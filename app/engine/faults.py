@@ -31,6 +31,8 @@ POINTS: tuple[str, ...] = (
     "sweep.after_send",  # pushed
     "sweep.before_expire",  # a lease is about to be taken away
     "sweep.before_deadline",  # a deadline has passed, nothing was recorded
+    "replay.before_commit",  # a part of a replay is written, not committed
+    "replay.after_commit",  # committed; the hand-off has not begun
 )
 
 _handler: Callable[[str], None] | None = None

@@ -1,0 +1,127 @@
+"""Past events and one listener: which of them it would answer, and which it has answered already."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+
+from sqlalchemy import Connection, func, select
+
+from app.engine import log
+from app.engine.listeners import LISTENERS, Listener
+from app.engine.reactions import DONE, READY, RUNNING, WAITING
+from app.engine.signal import Event
+from app.engine.tables import events, reactions, scopes
+from app.errors import InvalidInput, NotFound
+
+#: So many events are looked at together, and so many are shown of a replay that is only tried out.
+BATCH, SAMPLES = 200, 10
+
+#: A place in the log, or a moment.
+Bound = int | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which events a listener is to answer: from the first to the last, both included; None is the log's."""
+
+    listener: str
+    first: Bound | None = None
+    last: Bound | None = None
+    #: At most so many reactions per second.
+    rate: float | None = None
+    #: Whether it answers also what it has answered before, or is about to.
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a replay would do: of `matched` events `made` get a reaction; `samples` are the first of them."""
+
+    after: int
+    until: int
+    matched: int
+    made: int
+    suppressed: int
+    samples: list[Event]
+
+
+def resolve(db: Connection, wish: Wish) -> tuple[Listener, int, int]:
+    """The listener, and the range as positions: behind the first, up to the second.
+
+    NotFound `listener_not_found`; InvalidInput `rate_invalid`, `range_invalid`, `range_empty`.
+    """
+    listener = LISTENERS.get(wish.listener)
+    if listener is None:
+        raise _unknown(wish.listener)
+    if wish.rate is not None and not 0 < wish.rate < float("inf"):
+        raise InvalidInput(
+            "rate_invalid", "The rate is not more than 0.", "Say reactions per second, or nothing."
+        )
+    newest = log.last_position(db)
+    after, until = _before(db, wish.first, newest), _up_to(db, wish.last, newest)
+    if type(wish.first) is type(wish.last) and wish.first is not None and wish.first > wish.last:  # type: ignore[operator]  # of one type
+        raise InvalidInput("range_invalid", "The range ends before it begins.", "Swap its ends.")
+    if after >= until:
+        what = f"No event lies in this range: the log has the positions 1 to {newest}."
+        raise InvalidInput("range_empty", what, "Give other bounds, or none for the whole log.")
+    return listener, after, until
+
+
+def preview(db: Connection, wish: Wish) -> Preview:
+    """What a replay would do now; raises what `resolve` raises."""
+    listener, after, until = resolve(db, wish)
+    matched, suppressed, cursor, samples = 0, 0, after, list[Event]()
+    while cursor < until:
+        found = read(db, listener, cursor, until)
+        accepted = [event for event in found if listener.accepts(event.data)]
+        known = set[str]() if wish.again else answered(db, listener, accepted)
+        matched, suppressed = matched + len(accepted), suppressed + len(known)
+        samples += [event for event in accepted if event.id not in known][: SAMPLES - len(samples)]
+        cursor = until if len(found) < BATCH else place(found[-1])
+    return Preview(after, until, matched, matched - suppressed, suppressed, samples)
+
+
+def read(db: Connection, listener: Listener, after: int, until: int, limit: int = BATCH) -> list[Event]:
+    """The next events of the listener's types; fewer than `limit` are the last ones."""
+    found = log.read(db, after=after, types=listener.types, limit=limit)
+    return [event for event in found if place(event) <= until]
+
+
+def place(event: Event) -> int:
+    """The position of a sealed event."""
+    return event.position or 0
+
+
+def answered(db: Connection, listener: Listener, some: Sequence[Event]) -> set[str]:
+    """Those of the events that the listener has answered, is about to, or will when something has settled."""
+    ids = [event.id for event in some]
+    counting = (WAITING, READY, RUNNING, DONE)
+    query = select(reactions.c.event).where(
+        reactions.c.event.in_(ids), reactions.c.listener == listener.name, reactions.c.state.in_(counting)
+    )
+    found = set(db.execute(query).scalars())
+    if listener.within is not None:
+        waiting = select(scopes.c.id, scopes.c.waiting).where(scopes.c.id.in_(ids))
+        found |= {row.id for row in db.execute(waiting) if listener.name in row.waiting}
+    return found
+
+
+def _before(db: Connection, first: Bound | None, newest: int) -> int:
+    if isinstance(first, datetime):
+        found = db.execute(select(func.min(events.c.position)).where(events.c.time >= first)).scalar()
+        return newest if found is None else found - 1
+    return 0 if first is None else min(first - 1, newest)
+
+
+def _up_to(db: Connection, last: Bound | None, newest: int) -> int:
+    if isinstance(last, datetime):
+        return db.execute(select(func.max(events.c.position)).where(events.c.time <= last)).scalar() or 0
+    return newest if last is None else min(last, newest)
+
+
+def _unknown(name: str) -> NotFound:
+    known = [listener.name for listener in LISTENERS.all()]
+    like = [each for each in known if name and name in each] or get_close_matches(name, known, 3, 0.4)
+    hint = f"Did you mean {' or '.join(like[:3])}?" if like else "The map shows all: flask graph show."
+    return NotFound("listener_not_found", f"There is no listener {name!r}.", hint)
