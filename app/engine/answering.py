@@ -44,7 +44,9 @@ class Answers:
     def react(self, event: Event, origin: Origin) -> None:
         """Let the waits go on that an event ends, and make a reaction for every listener that it matches."""
         if LISTENERS.awaiting(event.type):
-            self._let_go += waits.end(self._db, event, self._rows)
+            gone_on = waits.end(self._db, event, self._rows)
+            self._let_go += gone_on
+            self._counts.touch(message.flow for message in gone_on)
         matching = LISTENERS.matching(event.type, event.data)
         if not matching:
             return
@@ -106,7 +108,7 @@ class Answers:
     def _put_off(self, row: dict[str, Any], listener: Listener, event: Event) -> None:
         """Let a new reaction wait for what its listener says: its turn, its time, another event."""
         if listener.key is not None:
-            row["key"] = waits.key_of(event.data, listener.key)
+            row["key"], row["place"] = waits.key_of(event.data, listener.key), event.serial
             self._lines.append(row)
         elif listener.after is not None:
             reactions.put_off(row, "delay", event.time + timedelta(seconds=listener.after))

@@ -51,6 +51,15 @@ class FlowStalled(_OfFlow, FailureSignal, type="platform.flow.stalled"):
     age_s: int
 
 
+class FlowRecovered(_OfFlow, type="platform.flow.recovered"):
+    """A flow that had stalled has gone on.
+
+    Fields: the flow, its stream and label, and after how many seconds in which nothing had happened.
+    """
+
+    after_s: int
+
+
 class _OfReaction(Signal):
     reaction: str
     listener: str

@@ -12,10 +12,16 @@ from app.engine.signal import Event, Signal
 from app.engine.tables import flows, scopes
 
 RUNNING, SUCCEEDED = "running", "succeeded"
-#: An open flow in which nothing happens for so long is called stalled.
+#: An open flow in which nothing happens for so long is called stalled; then it has no deadline, until
+#: something happens in it.
 PATIENCE = timedelta(hours=1)
 
+_at, _late = bindparam("at", type_=Timestamp()), bindparam("late", type_=Timestamp())
 _open_now = flows.c.open + bindparam("delta")
+#: An open flow without a deadline has stalled: the sweep looks at once. A far one comes nearer.
+_DEADLINE: Any = case(
+    (flows.c.deadline_at.is_(None), _at), (flows.c.deadline_at > _late, _late), else_=flows.c.deadline_at
+)
 _COUNT_FLOW = (
     update(flows)
     .where(flows.c.id == bindparam("flow"))
@@ -26,13 +32,11 @@ _COUNT_FLOW = (
             (_open_now > 0, RUNNING),
             else_=func.coalesce(bindparam("end", type_=flows.c.outcome.type), flows.c.outcome, SUCCEEDED),
         ),
-        ended_at=case((_open_now > 0, null()), else_=bindparam("at", type_=Timestamp())),
-        deadline_at=case(
-            (_open_now > 0, func.coalesce(flows.c.deadline_at, bindparam("late", type_=Timestamp()))),
-            else_=null(),
-        ),
+        ended_at=case((_open_now > 0, null()), else_=_at),
+        deadline_at=case((flows.c.deadline_at.is_not(None) & (_open_now <= 0), null()), else_=_DEADLINE),
     )
 )
+_TOUCH = update(flows).where(flows.c.id == bindparam("flow"), flows.c.open > 0).values(deadline_at=_DEADLINE)
 _COUNT_SCOPE = (
     update(scopes)
     .where(scopes.c.id == bindparam("scope"))
@@ -68,9 +72,19 @@ def count_flow(db: Connection, flow: str, delta: int, end: str | None, now: date
     db.execute(_COUNT_FLOW, {"flow": flow, "delta": delta, "end": end, "at": now, "late": now + PATIENCE})
 
 
+def touch(db: Connection, flow: str, now: datetime) -> None:
+    """Let the sweep look at an open flow in time: something has just happened in it."""
+    db.execute(_TOUCH, {"flow": flow, "at": now, "late": now + PATIENCE})
+
+
 def set_outcome(db: Connection, flow: str, outcome: str | None) -> None:
     """Let a flow end in this state, unless a signal says otherwise before it does."""
     db.execute(update(flows).where(flows.c.id == flow).values(outcome=outcome))
+
+
+def set_cancel(db: Connection, flow: str, until: datetime | None) -> None:
+    """Write down from when on the cancel of a flow is forced; None when nobody wants it cancelled."""
+    db.execute(update(flows).where(flows.c.id == flow).values(cancel_at=until))
 
 
 def insert_scope(db: Connection, event: Event, parent: str | None, waiting: dict[str, str]) -> None:

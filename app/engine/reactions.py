@@ -16,6 +16,8 @@ from app.engine.tables import events, flows, reactions
 
 WAITING, READY, RUNNING = "waiting", "ready", "running"
 DONE, DEAD, SKIPPED, CANCELLED = "done", "dead", "skipped", "cancelled"
+#: Those that have not ended.
+OPEN = (WAITING, READY, RUNNING)
 
 #: A sent reaction that nobody started is sent again after so long, then twice as long, up to the longest.
 RESEND_SECONDS, RESEND_LONGEST = 5, 300
@@ -42,6 +44,7 @@ _LOADED = (
     reactions.c.fence,
     reactions.c.sends,
     reactions.c.wake_at,
+    reactions.c.due_at,
     reactions.c.started_at,
     reactions.c.worker,
     reactions.c.generation,
@@ -49,7 +52,8 @@ _LOADED = (
     reactions.c.stops,
     reactions.c.waits_for,
     reactions.c.awaited,
-    select(flows.c.cancel_at).where(flows.c.id == reactions.c.flow).scalar_subquery(),
+    flows.c.cancel_at,
+    flows.c.deadline_at.is_(None),
     select(func.coalesce(func.max(_of_stream.c.sequence), 0))
     .where(_of_stream.c.stream == reactions.c.stream)
     .scalar_subquery(),
@@ -57,8 +61,11 @@ _LOADED = (
 _LOAD = (
     select(*log.EVENT_COLUMNS, *_LOADED)
     .join_from(reactions, events, events.c.id == reactions.c.event)
+    .outerjoin(flows, flows.c.id == reactions.c.flow)
     .where(reactions.c.id == bindparam("id"))
 )
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A reaction and the event that it answers, as one query read them; the columns are those of the
@@ -78,6 +85,7 @@ class Loaded:
     fence: int
     sends: int
     wake_at: datetime | None
+    due_at: datetime | None
     started_at: datetime | None
     worker: str | None
     generation: int
@@ -87,8 +95,15 @@ class Loaded:
     awaited: str | None
     #: When its flow's cancel is forced; None when nobody asked for a cancel.
     cancel_at: datetime | None
+    #: Whether its flow was found to be stalled, and the sweep will not look at it again by itself.
+    stalled: bool
     #: How many events the stream has: certain only when it was locked before.
     counted: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in OPEN
 
 
 def row_for(listener: Listener, event: Event, *, scope: str | None, parent: str | None) -> dict[str, Any]:
@@ -120,6 +135,7 @@ def row_for(listener: Listener, event: Event, *, scope: str | None, parent: str 
         "stops": listener.on_dead == "stop",
         "waits_for": None,
         "awaited": None,
+        "place": None,
     }
 
 

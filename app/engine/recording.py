@@ -70,6 +70,8 @@ class Recording:
         self._streams[loaded.stream] = loaded.counted
         self._ending.add(loaded.listener)
         self._answers.cancelled = loaded.flow if loaded.cancel_at else None
+        if loaded.stalled and loaded.is_open and not loaded.follower:
+            self._counts.touch([loaded.flow])
         self.now = clock.now()
         self.origin = Origin(
             actor=f"action:{loaded.action}",

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, literal, select, update
 
-from app.engine import ordering
+from app.engine import ordering, waits
 from app.engine.facts import ReactionRedriven, ReactionSkipped
 from app.engine.reactions import DEAD, SKIPPED, WAITING
 from app.engine.recording import Recording
@@ -115,7 +115,10 @@ def _begin_again(work: Recording, row: Row[Any]) -> None:
     anew |= {"state": WAITING, "waits_for": ordering.KEY, "attempt": 0, "sends": 0}
     work.db.execute(update(reactions).where(this_one).values(fence=reactions.c.fence + 1, **anew))
     line = (row.listener, row.stream, row.key)
-    if not (_in_line(row) and ordering.has_head(work.db, line, besides=row.id)):
+    if not _in_line(row) and row.key is not None and row.awaited is None:  # nothing has ended its wait yet
+        over = {"waits_for": waits.EVENT, "due_at": work.now, "wake_at": work.now}
+        work.db.execute(update(reactions).where(this_one).values(over))
+    elif not (_in_line(row) and ordering.has_head(work.db, line, besides=row.id)):
         work.let_go(this_one)
     work.reopen_reaction(row, _outcome_without_the_dead(work.db, row.flow))
     _tell(work, ReactionRedriven, row)
@@ -123,7 +126,7 @@ def _begin_again(work: Recording, row: Row[Any]) -> None:
 
 def _in_line(row: Row[Any]) -> bool:
     """Whether its key orders it; a reaction that waited for an event has another sort of key."""
-    return row.key is not None and row.awaited is None
+    return row.place is not None
 
 
 def _outcome_without_the_dead(db: Connection, flow: str) -> str | None:

@@ -93,6 +93,7 @@ reactions = Table(
     Column("stops", Boolean, nullable=False, server_default=false()),  # dead, it holds back those behind it
     Column("waits_for", String(10), nullable=True),  # retry, key, slot, rate, delay or event
     Column("awaited", String(36), nullable=True),  # the event that ended its wait
+    Column("place", BigInteger, nullable=True),  # in its line: its event's serial
     UniqueConstraint("event", "listener", "generation"),
     Index(
         "ix_reactions_open",
@@ -105,6 +106,9 @@ reactions = Table(
         "listener",
         "stream",
         "key",
+        "state",
+        "waits_for",
+        "place",
         postgresql_where=text("key IS NOT NULL"),
         sqlite_where=text("key IS NOT NULL"),
     ),

@@ -1,5 +1,6 @@
 """Waits that nothing has ended in time, and flows that are open and in which nothing happens any more."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,11 +9,11 @@ from sqlalchemy import Connection, Row, func, select, update
 from app.engine import log, waits
 from app.engine.claims import Ending
 from app.engine.database import reading
-from app.engine.facts import FlowStalled
-from app.engine.failing import finish
+from app.engine.facts import FlowRecovered, FlowStalled
+from app.engine.failing import DatabaseTrouble, bury, finish
 from app.engine.flows import PATIENCE
-from app.engine.listeners import LISTENERS, Listener
-from app.engine.reactions import DONE, READY, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
+from app.engine.listeners import LISTENERS
+from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
 from app.engine.signal import SIGNALS, Failure, revive
@@ -24,7 +25,7 @@ BATCH = 500
 SHOWN = 10
 TIMED_OUT = "timed_out"
 
-_OPEN = (WAITING, READY, RUNNING)
+_TOLD = (FlowStalled.type, FlowRecovered.type)
 
 
 def end_waits(now: datetime) -> int:
@@ -39,42 +40,68 @@ def end_waits(now: datetime) -> int:
         found = db.execute(query.limit(BATCH)).all()
     ended = 0
     for reaction, stream in found:
-        with apart(reaction), recording(stage="failure") as work:
-            if not log.lock_if_free(work.db, stream):
-                continue
-            loaded = work.open_reaction(reaction)
-            if loaded and loaded.waits_for == waits.EVENT and loaded.wake_at and loaded.wake_at <= work.now:
-                ended += _end_wait(work, loaded)
+        with apart(reaction):
+            try:
+                ended += _end_wait(reaction, stream)
+            except DatabaseTrouble:
+                raise
+            except Exception as error:  # or it would be tried by every pass, for ever
+                _give_up(reaction, error)
     return ended
 
 
-def _end_wait(work: Recording, loaded: Loaded) -> bool:
+def _end_wait(reaction: str, stream: str) -> bool:
+    with recording(stage="failure") as work:
+        if not log.lock_if_free(work.db, stream):
+            return False
+        loaded = work.open_reaction(reaction)
+        if loaded is None or loaded.waits_for != waits.EVENT:
+            return False
+        if loaded.due_at is None or loaded.due_at > work.now:
+            return False
+        return _time_out(work, loaded, loaded.due_at)
+
+
+def _time_out(work: Recording, loaded: Loaded, until: datetime) -> bool:
     listener = LISTENERS.get(loaded.listener)
     this_one = reactions.c.id == loaded.id
     if listener is None:  # a process that knows it will say what follows
         later = work.now + timedelta(seconds=RESEND_SECONDS)
         work.db.execute(update(reactions).where(this_one).values(wake_at=later))
         return False
-    came = waits.missed(work.db, listener, loaded.key or "", loaded.event)
+    came = waits.missed(work.db, listener, loaded.key or "", loaded.event, until)
     if came is not None:
         work.let_go(this_one, awaited=came)
         return False
-    _say_otherwise(work, loaded, listener)
+    if listener.otherwise is None:
+        finish(work, loaded, Ending(SKIPPED, TIMED_OUT))
+    else:
+        _say_otherwise(work, loaded, listener.otherwise)
     return True
 
 
-def _say_otherwise(work: Recording, loaded: Loaded, listener: Listener) -> None:
-    if listener.otherwise is None:
-        finish(work, loaded, Ending(SKIPPED, TIMED_OUT))
-        return
-    instead, event = SIGNALS[listener.otherwise], revive(loaded.event)
+def _say_otherwise(work: Recording, loaded: Loaded, otherwise: str) -> None:
+    instead, event = SIGNALS[otherwise], revive(loaded.event)
     shared = {name: getattr(event, name) for name in instead.model_fields if name in type(event).model_fields}
     work.record(instead.model_validate(shared))
     finish(work, loaded, Ending(DONE, TIMED_OUT))
 
 
+def _give_up(reaction: str, error: Exception) -> None:
+    """Bury a wait whose end could not be recorded."""
+    with recording(stage="failure") as work:
+        loaded = work.open_reaction(reaction)
+        if loaded is None or loaded.waits_for != waits.EVENT:
+            return
+        message = f"That nothing ended the wait could not be recorded: {type(error).__name__}: {error}"
+        hint = "This is a bug in that signal or in its folds: mend it, then try the reaction again."
+        bury(work, loaded, Failure(code="internal", stage="wait", message=message, hint=hint), error)
+
+
 def tell_stalled_flows(now: datetime) -> int:
-    """Record the flows in which nothing has happened for too long; returns how many."""
+    """Record the flows in which nothing has happened for too long, and those that have gone on; returns how
+    many.
+    """
     query = select(flows.c.id, flows.c.stream).where(flows.c.deadline_at <= now)
     with reading() as db:
         found = db.execute(query.order_by(flows.c.deadline_at).limit(BATCH)).all()
@@ -83,51 +110,84 @@ def tell_stalled_flows(now: datetime) -> int:
         with apart(flow), recording(stage="failure") as work:
             if log.lock_if_free(work.db, stream):
                 work.lock(stream)
-                told += _tell_if_stalled(work, flow)
+                told += _look_at(work, flow)
     return told
 
 
-def _tell_if_stalled(work: Recording, flow: str) -> bool:
-    """Set a flow another deadline, or tell that it stalls: then it has none until it goes on."""
+@dataclass(frozen=True, slots=True)
+class _Stall:
+    """What was told of a flow that has stalled: when, and since when nothing had happened."""
+
+    at: datetime
+    since: datetime
+
+
+def _look_at(work: Recording, flow: str) -> bool:
+    """Tell what there is to tell of a flow, and set it the deadline by which something must happen again."""
     this_one = flows.c.id == flow
-    row = work.db.execute(select(flows).where(this_one, flows.c.deadline_at <= work.now)).one_or_none()
+    overdue = select(flows).where(this_one, flows.c.deadline_at <= work.now).with_for_update()
+    row = work.db.execute(overdue).one_or_none()
     if row is None:
         return False
-    since = _last_progress(work.db, row)
-    following = _next_moment(work.db, flow, work.now)
-    until = max(since, following or since) + PATIENCE
-    stalled = until <= work.now
-    work.db.execute(update(flows).where(this_one).values(deadline_at=None if stalled else until))
-    if stalled:
-        work.record(_stalled(work.db, row, work.now - since).within(flow, flow))
-    return stalled
+    stall, progress = _stall(work.db, flow), min(_progress(work.db, row), work.now)
+    has_stalled, deadline = False, None
+    if row.open > 0:
+        until = max(progress, _next_moment(work.db, flow, work.now) or progress) + PATIENCE
+        has_stalled = until <= work.now
+        deadline = None if has_stalled else until
+    work.db.execute(update(flows).where(this_one).values(deadline_at=deadline))
+    goes_on = stall is not None and progress > stall.at
+    said = {"flow": row.id, "of_stream": row.stream, "of_label": row.label}
+    if stall is not None and goes_on:
+        after = round((progress - stall.since).total_seconds())
+        work.record(FlowRecovered(after_s=after, **said).within(flow, flow))
+    tell = has_stalled and (stall is None or goes_on)
+    if tell:
+        work.record(_stalled(work.db, said, work.now - progress).within(flow, flow))
+    return tell or goes_on
 
 
-def _last_progress(db: Connection, flow: Row[Any]) -> datetime:
-    recorded = db.execute(select(func.max(events.c.time)).where(events.c.flow == flow.id)).scalar()
-    moments = select(func.max(reactions.c.started_at), func.max(reactions.c.ended_at))
-    begun, ended = db.execute(moments.where(reactions.c.flow == flow.id)).one()
-    known = [moment for moment in (flow.started_at, recorded, begun, ended) if moment is not None]
-    latest: datetime = max(known)
+def _stall(db: Connection, flow: str) -> _Stall | None:
+    """What was told last of a flow, if it was that it has stalled."""
+    query = select(events.c.type, events.c.time, events.c.data).where(
+        events.c.flow == flow, events.c.type.in_(_TOLD)
+    )
+    last = db.execute(query.order_by(events.c.serial.desc()).limit(1)).one_or_none()
+    if last is None or last.type != FlowStalled.type:
+        return None
+    return _Stall(last.time, last.time - timedelta(seconds=last.data["age_s"]))
+
+
+def _progress(db: Connection, flow: Row[Any]) -> datetime:
+    """When something has happened in a flow; what followers do, and what is said here, is no progress."""
+    recorded = select(func.max(events.c.time)).where(
+        events.c.flow == flow.id, ~events.c.follower, events.c.type.not_in(_TOLD)
+    )
+    worked = select(func.max(reactions.c.started_at), func.max(reactions.c.ended_at)).where(
+        reactions.c.flow == flow.id, ~reactions.c.follower
+    )
+    moments = (flow.started_at, db.execute(recorded).scalar(), *db.execute(worked).one())
+    latest: datetime = max(moment for moment in moments if moment is not None)
     return latest
 
 
 def _next_moment(db: Connection, flow: str, now: datetime) -> datetime | None:
-    """When something of a flow will go on by itself: a wait ends, or a lease of what is at work."""
+    """When the next thing of a flow goes on by itself: a wait ends, or the lease of what is at work."""
+    moment = func.coalesce(reactions.c.due_at, reactions.c.wake_at)
     coming = (
         reactions.c.flow == flow,
         reactions.c.state.in_((WAITING, RUNNING)),
-        reactions.c.wake_at > now,
+        moment > now,
         ~reactions.c.follower,
     )
-    found: datetime | None = db.execute(select(func.max(reactions.c.wake_at)).where(*coming)).scalar()
+    found: datetime | None = db.execute(select(func.min(moment)).where(*coming)).scalar()
     return found
 
 
-def _stalled(db: Connection, flow: Row[Any], age: timedelta) -> FlowStalled:
-    columns = (reactions.c.id, reactions.c.action, reactions.c.state, reactions.c.waits_for)
+def _stalled(db: Connection, said: dict[str, str], age: timedelta) -> FlowStalled:
+    columns = (reactions.c.id, reactions.c.action, reactions.c.state, reactions.c.waits_for, reactions.c.key)
     query = select(*columns).where(
-        reactions.c.flow == flow.id, reactions.c.state.in_(_OPEN), ~reactions.c.follower
+        reactions.c.flow == said["flow"], reactions.c.state.in_(OPEN), ~reactions.c.follower
     )
     waiting_on = [dict(row._mapping) for row in db.execute(query.order_by(reactions.c.id).limit(SHOWN))]
     actions = ", ".join(sorted({row["action"] for row in waiting_on}))
@@ -137,11 +197,4 @@ def _stalled(db: Connection, flow: Row[Any], age: timedelta) -> FlowStalled:
         message=f"Nothing has happened for {age.total_seconds() / 60:.0f} minutes; open: {actions}.",
         hint="Look whether workers run that know these actions, and for dead ones that hold back others.",
     )
-    return FlowStalled(
-        flow=flow.id,
-        of_stream=flow.stream,
-        of_label=flow.label,
-        failure=failure,
-        waiting_on=waiting_on,
-        age_s=round(age.total_seconds()),
-    )
+    return FlowStalled(failure=failure, waiting_on=waiting_on, age_s=round(age.total_seconds()), **said)
