@@ -14,7 +14,7 @@ from app.engine.reactions import RESEND_LONGEST
 from app.engine.rebuild import verify
 from app.engine.tables import events, flows, reactions, scopes
 from tests.fixtures.databases import empty
-from tests.fixtures.schedules import explore, seeds
+from tests.fixtures.schedules import Plan, explore, seeds
 from tests.fixtures.simulation import KINDS, Simulation
 
 SEEDS = seeds(range(40))
@@ -73,6 +73,26 @@ def test_any_order_any_crash_any_loss_ends_the_same(
         pauses += simulation.pauses
     assert crashes > len(SEEDS) / BLOCKS
     assert pauses
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ({("pause outer.after_effect", 0): 1}, ["is frozen", "'expired': 1", "wakes", "= lost"]),
+        ({("repeat", 0): 1, ("overlap claim.after_commit", 0): 1}, [". = not there", "+ toy.parcel.packed"]),
+        ({("hold up", 0): 1}, ["held up toys.pack", "+ toy.parcel.packed", "toys.pack 0002", "= not there"]),
+        ({("lose", 0): 1}, ["lost toys.pack", "swept {", "toys.pack 0002", "+ toy.parcel.packed"]),
+        ({("crash outer.after_effect", 0): 1}, ["CRASH at outer", "'expired': 1}", "+ toy.parcel.sent"]),
+    ],
+    ids=["a frozen worker", "two workers at once", "much too late", "a lost message", "a killed worker"],
+)
+def test_a_trouble_takes_its_course(
+    toys: ModuleType, simulation: Simulation, engine: Engine, plan: Plan, told: list[str]
+) -> None:
+    one_run(toys, simulation, engine, plan=plan)
+    lines = iter(simulation.trace)
+    missing = [what for what in told if not any(what in line for line in lines)]  # in this order
+    assert not missing, simulation.story()
 
 
 def test_no_plan_makes_it_end_otherwise(toys: ModuleType, simulation: Simulation, engine: Engine) -> None:
