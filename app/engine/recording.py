@@ -13,12 +13,12 @@ from typing import Any
 from blinker import Signal as BlinkerSignal
 from sqlalchemy import ColumnElement, Connection
 
-from app.engine import clock, faults, limits, log, queue, reactions
+from app.engine import clock, declared, faults, limits, log, queue, reactions
 from app.engine.answering import Answers, Origin
 from app.engine.counting import Counts
 from app.engine.database import writing
 from app.engine.folds import apply_folds
-from app.engine.listeners import LISTENERS
+from app.engine.listeners import LISTENERS, Listener
 from app.engine.queue import Message
 from app.engine.reactions import Loaded
 from app.engine.signal import Event, Signal, mark_recorded
@@ -158,6 +158,17 @@ class Recording:
         """Make reactions ready that waited, with `also` as further columns; their stream is locked."""
         self._answers.let_go(which, self.now, **also)
 
+    def replay(self, listener: Listener, event: Event, generation: int) -> None:
+        """Make a listener's reaction to a past event, whose stream is locked."""
+        self._answers.replay(listener, event, generation)
+
+    def cancel_flow(self, flow: str, until: datetime | None) -> None:
+        """Let nothing new begin in a flow, but for followers; from `until` on what is at work is forced to
+        end. None when the cancel is over.
+        """
+        self._answers.cancelled = flow if until else None
+        self._counts.cancel(flow, until)
+
     def give_up(self, scope: str, names: list[str]) -> None:
         """Write down that listeners which waited for a scope will not answer: its flow is cancelled."""
         self._answers.give_up(scope, names)
@@ -178,6 +189,7 @@ def recording(actor: str = "system", *, stage: str = "command") -> Iterator[Reco
 
     Nothing of it happens when the block raises.
     """
+    declared.announce()
     with writing() as db:
         work = Recording(db, Origin(actor, stage))
         yield work

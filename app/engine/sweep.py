@@ -5,7 +5,7 @@ It is never a message, may run in any number of places at once, and needs no bro
 
 from dataclasses import dataclass
 
-from app.engine import cancelling, clock, log, recovery, sending, timeouts
+from app.engine import cancelling, clock, coverage, log, recovery, replaying, sending, timeouts
 from app.engine.recovery import apart
 
 
@@ -15,6 +15,7 @@ class Swept:
 
     sealed: int = 0
     sent: int = 0
+    pulled_in: int = 0
     expired: int = 0
     buried: int = 0
     overdue: int = 0
@@ -22,6 +23,8 @@ class Swept:
     timed_out: int = 0
     stalled: int = 0
     cancelled: int = 0
+    replayed: int = 0
+    uncovered: int = 0
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -33,6 +36,7 @@ def sweep() -> Swept:
     with apart("sealing"):
         swept.sealed = log.catch_up()
     now = clock.now()
+    swept.pulled_in = recovery.pull_in(now)
     leases = recovery.expire_leases(now)
     swept.expired, swept.buried = leases.expired, leases.buried
     swept.settled = recovery.settle_late_scopes(now)
@@ -40,6 +44,9 @@ def sweep() -> Swept:
     swept.timed_out = timeouts.end_waits(now)
     swept.stalled = timeouts.tell_stalled_flows(now)
     swept.cancelled = cancelling.end_cancelled(now)
+    swept.replayed = replaying.advance(now)
+    with apart("coverage"):
+        swept.uncovered = coverage.check(now)
     sending.notice_lost_broker()
     swept.sent = sending.send_due(clock.now())
     return swept

@@ -54,6 +54,7 @@ class Reaction:
     started_at: datetime | None
     ended_at: datetime | None
     key: str | None = None
+    waits_for: str | None = None
 
 
 _FLOW = select(*(flows.c[name] for name in Flow.__slots__))

@@ -1,0 +1,153 @@
+"""The coverage invariant: every listener that an event matched has answered it, or waits for what it causes.
+
+The sweep looks at each sealed event once, under the revision that stands on it; what is missing is kept,
+shown as a metric that must read 0, and looked at again.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, delete, func, select, true, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.engine import declared
+from app.engine.database import is_postgres, reading, writing
+from app.engine.facts import ReplayCompleted
+from app.engine.tables import coverage_gaps, engine_state, events, reactions, replays, scopes
+
+#: So many events are looked at together, and so many gaps again in one pass, for so many seconds.
+BATCH = 500
+PASS_SECONDS = 2.0
+CURSOR = "coverage"
+#: The gap of an event whose listeners nobody has written down: it cannot be shown to be covered.
+UNKNOWN = "(unknown revision)"
+
+#: An event's id and a listener's name.
+Pair = tuple[str, str]
+
+_COLUMNS = (events.c.id, events.c.position, events.c.type, events.c.revision, events.c.time, events.c.data)
+_ONCE: ColumnElement[bool] = reactions.c.generation == 0
+_log = structlog.get_logger()
+#: The last gap that this process looked at again.
+_place: Pair = ("", "")
+
+
+def check(now: datetime) -> int:
+    """Look at the events that were sealed since the last pass, and at known gaps; returns how many reactions
+    were found to be missing in this pass.
+    """
+    declared.announce()
+    _look_again(now)
+    found, give_up = 0, time.monotonic() + PASS_SECONDS
+    while time.monotonic() < give_up:
+        with reading() as db:
+            before = cursor(db)
+            later = select(*_COLUMNS).where(events.c.position > before).order_by(events.c.position)
+            batch = db.execute(later.limit(BATCH)).all()
+            missing = _missing(db, batch, _ONCE)
+        if not batch or not _note(before, batch[-1].position, missing, now):
+            break  # there is nothing new, or another sweep was faster
+        found += len(missing)
+    return found
+
+
+def cursor(db: Connection) -> int:
+    """The position up to which events were looked at."""
+    return int(db.execute(select(engine_state.c.value).where(engine_state.c.name == CURSOR)).scalar() or 0)
+
+
+def missing_now(db: Connection) -> int:
+    """How many reactions are missing."""
+    return int(db.execute(select(func.count()).select_from(coverage_gaps)).scalar_one())
+
+
+def _missing(db: Connection, batch: Sequence[Any], made: ColumnElement[bool]) -> list[Pair]:
+    expected = list(_expected(db, batch))
+    there = _answered(db, {event for event, _ in expected}, made)
+    return [(event, name) for event, name in expected if name not in there[event]]
+
+
+def _expected(db: Connection, batch: Iterable[Any]) -> Iterator[Pair]:
+    """Which listeners ought to have answered; of events from before any set was written down nobody knows."""
+    for row in batch:
+        known = declared.set_of(db, row.revision)
+        if known is not None:
+            yield from ((row.id, listener.name) for listener in known.matching(row.type, row.data))
+        elif row.time >= declared.since(db):
+            yield row.id, UNKNOWN
+        if row.type == ReplayCompleted.type and not _is_whole(db, row.data):
+            yield row.id, f"{row.data['listener']} (replay {row.data['generation']})"[:200]
+
+
+def _is_whole(db: Connection, ended: Mapping[str, Any]) -> bool:
+    """Whether a replay that ended has made a reaction for each event that it matched and did not suppress."""
+    row = db.execute(select(replays).where(replays.c.id == ended["replay"])).one_or_none()
+    if row is None or row.matched != row.made + row.suppressed:
+        return False
+    of_replay = (reactions.c.listener == row.listener, reactions.c.generation == row.generation)
+    count = select(func.count()).select_from(reactions).where(*of_replay, reactions.c.generation > 0)
+    return bool(db.execute(count).scalar_one() == row.made)
+
+
+def _answered(db: Connection, ids: set[str], made: ColumnElement[bool]) -> defaultdict[str, set[str]]:
+    """By event, the listeners that have answered it or wait for what it causes. The waiting are read first:
+    one that fires meanwhile has its reaction when these are read.
+    """
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    if not ids:
+        return found
+    for row in db.execute(select(scopes.c.id, scopes.c.waiting).where(scopes.c.id.in_(ids))):
+        found[row.id] |= set(row.waiting)
+    there = select(reactions.c.event, reactions.c.listener).where(reactions.c.event.in_(ids), made)
+    for event, listener in db.execute(there):
+        found[event].add(listener)
+    return found
+
+
+def _note(before: int, until: int, missing: Sequence[Pair], now: datetime) -> bool:
+    """Move the cursor, with what was missing before it; False when another sweep has moved it."""
+    with writing() as db:
+        if before == 0:
+            first = _insert(db, engine_state).values(name=CURSOR, value="0")
+            db.execute(first.on_conflict_do_nothing())
+        ours = (engine_state.c.name == CURSOR, engine_state.c.value == str(before))
+        if db.execute(update(engine_state).where(*ours).values(value=str(until))).rowcount == 0:
+            return False
+        _keep(db, missing, now)
+    if missing:
+        _log.error("reactions are missing", count=len(missing), first=missing[:5])
+    return True
+
+
+def _look_again(now: datetime) -> None:
+    """Forget gaps that are none any more, also those that a replay has filled."""
+    global _place
+    this = tuple_(coverage_gaps.c.event, coverage_gaps.c.listener)
+    with reading() as db:
+        query = select(coverage_gaps.c.event, coverage_gaps.c.listener).where(this > _place)
+        gaps = [(event, name) for event, name in db.execute(query.order_by(*this.clauses).limit(BATCH))]
+        of_gaps = select(*_COLUMNS).where(events.c.id.in_({event for event, _ in gaps}))
+        still = set(_missing(db, db.execute(of_gaps).all(), true())) if gaps else set()
+    _place = gaps[-1] if len(gaps) == BATCH else ("", "")
+    closed = set(gaps) - still
+    if not closed:
+        return
+    known_now = {event for event, name in closed if name == UNKNOWN}
+    with writing() as db:
+        db.execute(delete(coverage_gaps).where(this.in_(closed)))
+        _keep(db, [pair for pair in still if pair[0] in known_now], now)
+    _log.info("reactions turned up", count=len(closed))
+
+
+def _keep(db: Connection, missing: Iterable[Pair], now: datetime) -> None:
+    rows = [{"event": event, "listener": name, "found_at": now} for event, name in missing]
+    if rows:
+        db.execute(_insert(db, coverage_gaps).on_conflict_do_nothing(), rows)
+
+
+def _insert(db: Connection, table: Any) -> Any:
+    return (postgresql if is_postgres(db) else sqlite).insert(table)
