@@ -177,7 +177,8 @@ def let_go(db: Connection, which: ColumnElement[bool], now: datetime, **also: An
     soon = now + timedelta(seconds=RESEND_SECONDS)
     ready = {"state": READY, "waits_for": None, "due_at": None, "wake_at": soon, **also}
     gone = update(reactions).where(which, reactions.c.state == WAITING).values(ready).returning(*MESSAGE)
-    return [message_of(row._mapping) for row in db.execute(gone)]
+    messages = [message_of(row._mapping) for row in db.execute(gone)]
+    return sorted(messages, key=lambda message: message.reaction)  # the oldest first
 
 
 def message_of(row: Any) -> Message:

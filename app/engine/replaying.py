@@ -32,7 +32,7 @@ FEW = 20
 def advance(now: datetime) -> int:
     """Make the reactions of replays that are due by now; returns how many."""
     with reading() as db:
-        due = select(rows.c.id).where(rows.c.wake_at <= now).order_by(rows.c.wake_at)
+        due = select(rows.c.id).where(rows.c.wake_at <= now).order_by(rows.c.wake_at, rows.c.id)
         found = list(db.execute(due).scalars())
     made, give_up = 0, time.monotonic() + PASS_SECONDS
     for replay in found:

@@ -35,9 +35,9 @@ def end_waits(now: datetime) -> int:
         reactions.c.state == WAITING,
         reactions.c.wake_at <= now,
     )
-    query = select(reactions.c.id, reactions.c.stream).where(*over).order_by(reactions.c.wake_at)
+    query = select(reactions.c.id, reactions.c.stream).where(*over)
     with reading() as db:
-        found = db.execute(query.limit(BATCH)).all()
+        found = db.execute(query.order_by(reactions.c.wake_at, reactions.c.id).limit(BATCH)).all()
     ended = 0
     for reaction, stream in found:
         with apart(reaction):
@@ -104,7 +104,7 @@ def tell_stalled_flows(now: datetime) -> int:
     """
     query = select(flows.c.id, flows.c.stream).where(flows.c.deadline_at <= now)
     with reading() as db:
-        found = db.execute(query.order_by(flows.c.deadline_at).limit(BATCH)).all()
+        found = db.execute(query.order_by(flows.c.deadline_at, flows.c.id).limit(BATCH)).all()
     told = 0
     for flow, stream in found:
         with apart(flow), recording(stage="failure") as work:
