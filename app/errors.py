@@ -77,5 +77,9 @@ class TooLarge(PermanentError):
     """Over a limit that a setting draws."""
 
 
+class TooBusy(RetryableError):
+    """There is too much to do already; `retry_after` in its evidence says in how many seconds to ask."""
+
+
 class Unsupported(PermanentError):
     """A form of content that nothing here reads."""

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     )
     worker_concurrency: Count = Field(2, description="Slots for inner actions, which only decide.")
     outer_concurrency: Count = Field(4, description="Slots for outer actions, which touch a service.")
+    max_backlog: Count = Field(
+        10_000, description="New deploys are refused while more reactions than this are to be worked off."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe log lines that are written."
     )

@@ -117,7 +117,7 @@ def remove_hook(path: HookPath) -> Response:
     "/hooks/deploy/<secret>",
     tags=TAGS,
     request_body=BODY,
-    responses={202: DeployAnswer, **body_problems(404, 422, 503)},
+    responses={202: DeployAnswer, **body_problems(404, 422, 429, 503)},
 )
 def deploy_by_hook(path: SecretPath, header: Repeatable) -> Response:
     """Deploy an archive to the hook's site. The secret address is all that it takes."""

@@ -7,6 +7,7 @@ from flask import Response, current_app, request
 from pydantic import BaseModel, Field
 
 from app.api.auth import asker, check_stream, require_site, scope
+from app.api.backlog import refuse_when_full
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, Place, listed
@@ -113,7 +114,7 @@ def show_deploy(path: DeployPath) -> Any:
     "/sites/<slug>/deploys",
     tags=TAGS,
     request_body=BODY,
-    responses={202: DeployAnswer, **body_problems(404)},
+    responses={202: DeployAnswer, **body_problems(404, 429)},
 )
 @scope("deploy")
 def make_deploy(path: SitePath, header: Repeatable) -> Response:
@@ -125,6 +126,7 @@ def make_deploy(path: SitePath, header: Repeatable) -> Response:
 
 def deploy_upload(slug: str, trigger: Trigger, header: Repeatable) -> Response:
     """Take in the archive of this request and ask for its deploy; a refusal is recorded for the site."""
+    refuse_when_full(header)
     config = current_app.config
     limits = Limits(config["MAX_SITE_FILES"], config["MAX_SITE_BYTES"], config["MAX_BOMB_RATIO"])
     with Upload(current_app.extensions["spool"], config["MAX_UPLOAD_BYTES"]) as upload:
@@ -140,11 +142,12 @@ def deploy_upload(slug: str, trigger: Trigger, header: Repeatable) -> Response:
         return perform(work, header, {**asdict(upload.version), "sha256": spooled.sha256})
 
 
-@v1.post("/sites/<slug>/rollback", tags=TAGS, responses={202: DeployAnswer, **body_problems(404, 409)})
+@v1.post("/sites/<slug>/rollback", tags=TAGS, responses={202: DeployAnswer, **body_problems(404, 409, 429)})
 @scope("deploy")
 def go_back(path: SitePath, header: Repeatable, body: Wish) -> Response:
     """Serve an earlier deploy again. The answer is that deploy, with the `flow` of the rollback."""
     require_site(path.slug)
+    refuse_when_full(header)
 
     def work(log: Any) -> Answer:
         deploy = roll_back(log, path.slug, body.deploy, body.reason)

@@ -25,6 +25,7 @@ STATUSES: tuple[tuple[type[PlatformError], int], ...] = (
     (errors.TooLarge, 413),
     (errors.Unsupported, 415),
     (errors.InvalidInput, 422),
+    (errors.TooBusy, 429),
     (errors.RetryableError, 503),
 )
 #: What was sent cannot be read at all, so nothing can be said about its content.
@@ -92,6 +93,8 @@ def _platform(error: PlatformError) -> Response:
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = _challenge(error)
+    if status == 429:
+        headers["Retry-After"] = str(error.evidence.get("retry_after", RETRY_AFTER))
     if status >= 500:
         log.error("request failed", code=error.code, error=error.message, evidence=dict(error.evidence))
         headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.api.backlog import Backlog
 from app.cli.platform import Platform
 from app.engine import log, reading
 from app.errors import PermanentError
@@ -112,3 +113,14 @@ def test_an_error_for_machines_is_one_object_on_the_other_stream(terminal, folde
 def test_events_say_who_typed_it(terminal, folder):
     flow = terminal.json("deploy", folder, "--site", "hello", "--no-watch")["flow"]
     assert events(flow)[0].actor.startswith("cli:")
+
+
+def test_with_too_much_to_do_a_deploy_is_refused_and_says_when_to_come_back(terminal, folder, application):
+    terminal("sites", "create", "hello")
+    application.extensions["backlog"] = Backlog(1)
+    for number in range(2):
+        terminal("deploy", folder, "--site", "hello", "--no-watch", "--message", str(number))
+    application.extensions["backlog"] = Backlog(1)
+    said = terminal.error("deploy", folder, "--site", "hello", "--no-watch")
+    assert "More than 1 reactions are to be worked off: nothing new is taken on. [backlog_full]" in said
+    assert "Ask again in 5 s." in said
