@@ -108,12 +108,15 @@ class Troubles:
         process = self.platform.processes[name]
         children = process.children()
         victim = self.rng.choice(children) if which == "child" and children else process.pid
-        fault = self.watch.note(f"{name} {which if victim != process.pid else 'main'}", name, kill=True)
-        fault.kill = self.platform.kill(victim)
+        if not self.platform.kill(victim):
+            return  # it has just died by itself
+        self._killed(f"{name} {'main' if which == 'child' and not children else which}", name)
         if which == "whole":  # as when a machine is lost: nobody is left to end in good order
             for child in children:
                 self.platform.kill(child)
-        self.watch.over(fault)
+
+    def _killed(self, kind: str, target: str) -> None:
+        self.watch.over(self.watch.note(kind, target, kill=True))
 
     def _at_point(self, point: str) -> None:
         """Kill whoever reaches a point next; in the background, because that may take its time."""
@@ -130,16 +133,17 @@ class Troubles:
         try:
             (self.platform.faults / point).unlink()
         except FileNotFoundError:
-            self.watch.over(self.watch.note(f"at {point}", point, kill=True))
+            self._killed(f"at {point}", point)
             return
         if not self.stopping.is_set():  # nobody came by: somebody has to die all the same
             self._kill(self.rng.choice(["worker", "outer"]), "child")
 
     def _kill_at_work(self) -> None:
         victim = self._at_work()
-        fault = self.watch.note("outer at work", "outer", kill=True)
-        fault.kill = victim is not None and self.platform.kill(victim)
-        self.watch.over(fault)
+        if victim is not None and self.platform.kill(victim):
+            self._killed("outer at work", "outer")
+        else:
+            self._kill("outer", "child")
         self.platform.receiver.answering.set()
 
     def _at_work(self) -> int | None:
