@@ -127,7 +127,10 @@ class Platform:
         for name in WATCHED:
             command = commands[name].replace("celery -A worker", "celery -A tests.faults.chaos.worker")
             self._watch(name, command.replace("wsgi:app", "tests.faults.chaos.web:app"), ends)
-        wait_for(self.is_up, seconds=90, what=f"the processes\n{self.folder}")
+        try:
+            wait_for(self.is_up, seconds=90, what="the processes")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.last_words()}") from error
 
     def _watch(self, name: str, command: str, ends: ExitStack) -> None:
         self.processes[name] = Kept(name, command, self.folder, self.environment)
@@ -173,6 +176,11 @@ class Platform:
     def is_up(self) -> bool:
         workers = all(self.processes[name].says("ready.") for name in ("worker", "outer"))
         return workers and all(map(answers, (self.web_port, self.gateway_port)))
+
+    def last_words(self) -> str:
+        """The end of every log."""
+        texts = {name: each.log.read_text(errors="replace")[-1500:] for name, each in self.processes.items()}
+        return "\n".join(f"== {name}\n{text}" for name, text in texts.items())
 
     # what can be done to it
 
