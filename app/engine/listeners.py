@@ -3,71 +3,17 @@ type.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypedDict, Unpack
+from typing import Any, Unpack
 
+from app.engine.declaring import Answer, Awaited, How, Settled, When, check
 from app.engine.signal import Pattern, Signal, classes_of
 
 MINUTES = 60
 LOOK_BACK = 5.0 * MINUTES
-
-When = Mapping[str, Sequence[Any]]
-
-
-class Answer(Protocol):
-    """What a listener needs to know of an action."""
-
-    @property
-    def name(self) -> str:
-        """`<module of tasks>.<function>`."""
-
-    @property
-    def outer(self) -> bool:
-        """Whether it touches a service (and so runs among the outer workers)."""
-
-
-@dataclass(frozen=True)
-class Settled:
-    """Waits until everything that an event caused has ended, or until `within` seconds have passed."""
-
-    pattern: Pattern
-    within: float
-
-
-@dataclass(frozen=True)
-class Awaited:
-    """Waits after an event until another comes, in the same stream and with the same value of a field."""
-
-    pattern: Pattern
-    until: Pattern
-    by: str
-    within: float
-    otherwise: type[Signal] | None
-
-
-class How(TypedDict, total=False):
-    """What else may be said of a listener; all of it may be left out."""
-
-    #: Allowed values of fields of the event's data: `{"trigger": ["rollback"]}`.
-    when: When
-    #: Its name, where `module:action` is taken.
-    name: str
-    #: A field of the event's data: of one stream and one value of it, one reaction after the other, in the
-    #: order of their events. Outer actions only; the stream orders inner ones.
-    key: str
-    #: What a dead reaction does to those behind it (default: they go on).
-    on_dead: Literal["skip", "stop"]
-    #: Seconds from the event to the reaction.
-    after: float
-    #: For `awaited`: seconds before the event in which the other may have come already (default 300).
-    look_back: float
-    #: How many reactions may be at work at once, over all workers. Outer actions only.
-    at_once: int
-    #: How many attempts may begin per second, over all workers. Outer actions only.
-    rate: float
 
 
 @dataclass(frozen=True)
@@ -194,6 +140,7 @@ def follow(pattern: Pattern, *, do: Answer, **how: Unpack[How]) -> Listener:
 
 
 def _declare(pattern: Pattern | Settled | Awaited, do: Answer, how: How, *, follower: bool) -> Listener:
+    check(pattern, do, how, follower=follower)
     module = sys._getframe(2).f_globals["__name__"].rpartition(".")[2]
     heard: Pattern = pattern.pattern if isinstance(pattern, Settled | Awaited) else pattern
     waits: dict[str, Any] = {}
@@ -203,7 +150,6 @@ def _declare(pattern: Pattern | Settled | Awaited, do: Answer, how: How, *, foll
         until = tuple(signal.type for signal in classes_of(pattern.until))
         otherwise = pattern.otherwise and pattern.otherwise.type
         waits = {"until": until, "by": pattern.by, "patience": pattern.within, "otherwise": otherwise}
-    _check(pattern, do, how)
     suffix = "@settled" if isinstance(pattern, Settled) else "@awaited" if waits else ""
     given: dict[str, Any] = {**how, "when": MappingProxyType(dict(how.get("when", {})))}
     listener = Listener(
@@ -217,16 +163,3 @@ def _declare(pattern: Pattern | Settled | Awaited, do: Answer, how: How, *, foll
     )
     LISTENERS.declare(listener)
     return listener
-
-
-def _check(pattern: Pattern | Settled | Awaited, do: Answer, how: How) -> None:
-    """Raise TypeError for what cannot go together."""
-    if not do.outer and (wrong := {"key", "at_once", "rate"} & how.keys()):
-        raise TypeError(f"{do.name} is inner: {', '.join(sorted(wrong))} is for outer actions")
-    if isinstance(pattern, Settled | Awaited) and (wrong := {"key", "after"} & how.keys()):
-        raise TypeError(f"{do.name} waits for something: {', '.join(sorted(wrong))} cannot be said besides")
-    if {"key", "after"} <= how.keys():
-        raise TypeError(f"{do.name} has a key and is delayed: say one of them")
-    for name in {"after", "at_once", "rate", "look_back"} & how.keys():
-        if not how[name] > 0:  # type: ignore[literal-required]  # the loop names them
-            raise TypeError(f"{name} of {do.name} must be more than 0")

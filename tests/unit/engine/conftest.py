@@ -14,7 +14,7 @@ from app.engine.signal import SIGNALS
 def nothing_declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test declares is forgotten when it ends, and what others declared is there again."""
     known = [(registry, dict(registry)) for registry in (SIGNALS, ACTIONS, folds._folds)]
-    for name, value in {"_by_name": {}, "_by_type": {}, "_revision": ""}.items():
+    for name, value in {"_by_name": {}, "_by_type": {}, "_by_until": {}, "_revision": ""}.items():
         monkeypatch.setattr(LISTENERS, name, value)
     for registry, _ in known:
         registry.clear()

@@ -17,6 +17,8 @@ def shop() -> dict[str, Any]:
     class Paid(Signal, type="shop.order.paid", ends="succeeded"):
         """It is paid."""
 
+        order: str = ""
+
     class PaymentFailed(FailureSignal, type="shop.payment.failed", ends="failed"):
         """It could not be paid."""
 
