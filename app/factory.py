@@ -4,6 +4,7 @@ from flask import Flask
 
 from app import models as models
 from app.api import docs, errors, requests
+from app.api.backlog import Backlog
 from app.api.stream import Newest
 from app.api.v1 import entrance, v1
 from app.cli.commands import add_commands
@@ -22,6 +23,7 @@ def create_app(settings: Settings | None = None, *, spool: object = None) -> Fla
     app.config["SECRET_KEY"] = settings.secret_key
     app.extensions["spool"] = spool
     app.extensions["newest"] = Newest()
+    app.extensions["backlog"] = Backlog(settings.max_backlog)
     requests.register(app)
     errors.register(app)
     app.register_api(v1)
