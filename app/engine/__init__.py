@@ -5,6 +5,7 @@ It knows nothing of deploys. This page is its whole interface; the glossary in `
 """
 
 from app.engine.actions import action, current
+from app.engine.cancelling import CancelledFlow, acknowledges
 from app.engine.clock import new_id, now
 from app.engine.database import Json, Timestamp, metadata, reading
 from app.engine.facts import FlowCancelled, FlowCancelRequested, FlowStalled
@@ -15,6 +16,7 @@ from app.engine.signal import Event, Failure, FailureSignal, ReactionDeadLettere
 
 __all__ = [
     "MINUTES",
+    "CancelledFlow",
     "Event",
     "Failure",
     "FailureSignal",
@@ -26,6 +28,7 @@ __all__ = [
     "Recording",
     "Signal",
     "Timestamp",
+    "acknowledges",
     "action",
     "awaited",
     "current",

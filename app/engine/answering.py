@@ -79,7 +79,8 @@ class Answers:
     def give_up(self, scope: str, names: list[str]) -> None:
         """Write down that listeners which waited for a scope will not answer: its flow is cancelled."""
         event = log.require_event(self._db, scope)
-        for listener in filter(None, map(LISTENERS.get, names)):
+        for name in names:  # of one that this process does not know, the name is all that can be said
+            listener = LISTENERS.get(name) or Listener(name, (event.type,), action=name[:100], outer=False)
             row = reactions.row_for(listener, event, scope=None, parent=None)
             reactions.cancel(row)
             self._rows.append(row)

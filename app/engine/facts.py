@@ -40,6 +40,13 @@ class FlowCancelled(_OfFlow, type="platform.flow.cancelled", ends="cancelled"):
     forced: bool
 
 
+class FlowCancelMissed(_OfFlow, type="platform.flow.cancel_missed"):
+    """A flow whose cancel was asked for had ended by itself before anything of it was prevented.
+
+    Fields: the flow, its stream and label.
+    """
+
+
 class FlowStalled(_OfFlow, FailureSignal, type="platform.flow.stalled"):
     """Nothing has happened in a flow for a long time although something of it is open.
 
