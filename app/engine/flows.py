@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, func, insert, null, select, update
 
 from app.engine.database import Timestamp
+from app.engine.jumps import WATCH
 from app.engine.signal import Event, Signal
 from app.engine.tables import flows, scopes
 
@@ -106,7 +107,11 @@ def still_waiting(db: Connection, scope: str, waiting: dict[str, str]) -> None:
 
 def overdue_scopes(db: Connection, now: datetime, limit: int) -> list[str]:
     """Scopes in which a listener has waited for as long as it wanted to."""
-    late = select(scopes.c.id).where(scopes.c.deadline_at <= now).order_by(scopes.c.deadline_at, scopes.c.id)
+    late = (
+        select(scopes.c.id)
+        .where(WATCH.over(scopes.c.deadline_at, now))
+        .order_by(scopes.c.deadline_at, scopes.c.id)
+    )
     return list(db.execute(late.limit(limit)).scalars())
 
 

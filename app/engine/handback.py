@@ -44,11 +44,16 @@ class _Given:
     def _hand_back(self) -> None:
         with self._one_at_a_time:
             for reaction, worker in list(self._pending.items()):
-                try:
-                    if _give_back(reaction, worker):
-                        del self._pending[reaction]
-                except Exception as error:  # the engine's edge: then the lease is what brings it back
-                    log.warning("reaction could not be handed back", reaction=reaction, error=repr(error))
+                if _is_given_back(reaction, worker):
+                    del self._pending[reaction]
+
+
+def _is_given_back(reaction: str, worker: str) -> bool:
+    try:
+        return _give_back(reaction, worker)
+    except Exception as error:  # the engine's edge: then the lease is what brings it back
+        log.warning("reaction could not be handed back", reaction=reaction, error=repr(error))
+        return False
 
 
 def _give_back(reaction: str, worker: str) -> bool:
@@ -64,7 +69,7 @@ def _give_back(reaction: str, worker: str) -> bool:
 _given = _Given()
 
 
-class Delivery(Request):  # type: ignore[misc]  # celery ships no types
+class AtWork(Request):  # type: ignore[misc]  # celery ships no types
     """A message at work in a child of this worker."""
 
     def cancel(self, *args: Any, **kwargs: Any) -> None:

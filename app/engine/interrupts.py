@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from billiard.pool import soft_timeout_sighandler
+from celery import signals
 
 from app.engine.actions import Attempt, LostLease
 
@@ -16,13 +16,14 @@ from app.engine.actions import Attempt, LostLease
 SIGNAL = signal.SIGUSR2
 
 _at_work: Attempt | None = None
+_in_child = False
 
 
 @contextmanager
 def interruptible(attempt: Attempt) -> Iterator[None]:
     """While the block runs, `interrupt` raises LostLease in it."""
     global _at_work
-    if not _is_celery_child():
+    if not _in_child or threading.current_thread() is not threading.main_thread():
         yield
         return
     signal.signal(SIGNAL, _on_signal)
@@ -46,6 +47,10 @@ def _on_signal(_number: int, _frame: Any) -> None:
         raise LostLease(f"reaction {_at_work.reaction_id} was taken over by another attempt")
 
 
-def _is_celery_child() -> bool:
-    of_celery = signal.getsignal(signal.SIGUSR1) is soft_timeout_sighandler
-    return of_celery and threading.current_thread() is threading.main_thread()
+def _begin_child(**_: Any) -> None:
+    """This process is a child of a worker: its main thread does nothing but run actions."""
+    global _in_child
+    _in_child = True
+
+
+signals.worker_process_init.connect(_begin_child, weak=False)

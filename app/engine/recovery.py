@@ -16,6 +16,7 @@ from app.engine.actions import ACTIONS, BACKOFF_LONGEST
 from app.engine.database import reading, writing
 from app.engine.failing import bury
 from app.engine.folds import DEADLINES, ExpireFunction
+from app.engine.jumps import WATCH
 from app.engine.queue import lease
 from app.engine.reactions import READY, RESEND_LONGEST, RUNNING
 from app.engine.recording import recording
@@ -102,7 +103,7 @@ def pass_deadlines(now: datetime) -> int:
 
 
 def _expired(db: Connection, now: datetime) -> list[tuple[str, str]]:
-    query = select(rows.c.id, rows.c.stream).where(rows.c.state == RUNNING, rows.c.wake_at <= now)
+    query = select(rows.c.id, rows.c.stream).where(rows.c.state == RUNNING, WATCH.over(rows.c.wake_at, now))
     return [(row[0], row[1]) for row in db.execute(query.order_by(rows.c.wake_at, rows.c.id).limit(BATCH))]
 
 
@@ -138,7 +139,7 @@ def _expire(reaction: str, stream: str, now: datetime, found: Expired) -> None:
 
 def _take_lease_away(db: Connection, reaction: str, now: datetime) -> bool:
     """Make a running reaction ready again; False when its lease is not over, or not any more."""
-    over = (rows.c.id == reaction, rows.c.state == RUNNING, rows.c.wake_at <= now)
+    over = (rows.c.id == reaction, rows.c.state == RUNNING, WATCH.over(rows.c.wake_at, now))
     again = {"state": READY, "wake_at": now, "fence": rows.c.fence + 1}
     return db.execute(update(rows).where(*over).values(again)).rowcount == 1
 
@@ -147,7 +148,11 @@ def _settle_late(scope: str) -> int:
     """Let the listeners of a scope fire that have waited for as long as they wanted to."""
     with recording(stage="failure") as work:
         row = flows.lock_scope(work.db, scope)
-        late = [name for name, until in row.waiting.items() if datetime.fromisoformat(until) <= work.now]
+        late = [
+            name
+            for name, until in row.waiting.items()
+            if WATCH.is_over(datetime.fromisoformat(until), work.now)
+        ]
         unknown = work.fire(scope, row.parent, late)
         retry = (work.now + timedelta(seconds=reactions.RESEND_SECONDS)).isoformat()
         waiting = {name: until for name, until in row.waiting.items() if name not in late}
@@ -157,7 +162,7 @@ def _settle_late(scope: str) -> int:
 
 def _overdue(db: Connection, table: Table, now: datetime) -> list[tuple[Any, str]]:
     key = next(iter(table.primary_key))
-    query = select(key, table.c.stream).where(table.c.deadline_at <= now)
+    query = select(key, table.c.stream).where(WATCH.over(table.c.deadline_at, now))
     found = db.execute(query.order_by(table.c.deadline_at, key).limit(BATCH))
     return [(row[0], row[1]) for row in found]
 
@@ -169,7 +174,9 @@ def _pass_deadline(table: Table, expire: ExpireFunction, key: Any, stream: str) 
         if not log.lock_if_free(work.db, stream):
             return 0
         work.lock(stream)
-        query = select(table).where(next(iter(table.primary_key)) == key, table.c.deadline_at <= work.now)
+        query = select(table).where(
+            next(iter(table.primary_key)) == key, WATCH.over(table.c.deadline_at, work.now)
+        )
         row = work.db.execute(query).one_or_none()
         signal = None if row is None else expire(work.db, row, work.now)
         if signal is not None:

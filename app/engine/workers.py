@@ -10,7 +10,7 @@ from celery import Celery, Task
 from celery.beat import Scheduler
 
 from app.engine.actions import ACTIONS, Action
-from app.engine.handback import Delivery, HandBack
+from app.engine.handback import AtWork, HandBack
 from app.engine.queue import sweep_pause
 from app.engine.running import run
 from app.engine.sweep import sweep
@@ -42,7 +42,7 @@ def _register(celery: Celery, action: Action) -> None:
         shared=False,  # of this application alone, not of every other in this process
         soft_time_limit=action.time_limit,
         time_limit=action.time_limit + GRACE_SECONDS,
-        Request=Delivery,
+        Request=AtWork,
     )
 
 

@@ -8,10 +8,9 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from types import ModuleType
 
 import pytest
-from billiard.pool import soft_timeout_sighandler
 from sqlalchemy import Engine, update
 
-from app.engine import current, now, queue
+from app.engine import current, interrupts, now, queue
 from app.engine.actions import ACTIONS
 from app.engine.database import writing
 from app.engine.interrupts import SIGNAL, interrupt
@@ -95,15 +94,14 @@ def test_a_body_that_works_on_without_its_lease_is_interrupted_and_its_slot_is_f
 def like_a_child(
     engine: Engine, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[Message]]:
-    """This process handles signals like a child of Celery. What was sent to the broker."""
+    """This process is taken for a child of Celery. What was sent to the broker."""
     configure(LEASE_SECONDS="0.3")
     messages: list[Message] = []
     monkeypatch.setattr(queue, "send", lambda batch, **_: messages.extend(batch) or len(batch))
-    kept = {number: signal.getsignal(number) for number in (signal.SIGUSR1, SIGNAL)}
-    signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
+    monkeypatch.setattr(interrupts, "_in_child", True)
+    before = signal.getsignal(SIGNAL)
     yield messages
-    for number, handler in kept.items():
-        signal.signal(number, handler)
+    signal.signal(SIGNAL, before)
 
 
 def overtake() -> None:

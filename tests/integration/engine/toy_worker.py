@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from threading import Event
 
 from app.engine import current
 from app.engine.queue import get_celery
@@ -26,7 +27,7 @@ def work(action: str) -> None:
     wish = FOLDER / f"{action}.seconds"
     seconds = float(wish.read_text()) if wish.exists() else 0.0
     note("begun", action, at.idempotency_key, at.attempt, os.getpid(), time.monotonic())
-    time.sleep(seconds)
+    Event().wait(seconds)
     note("effects", action, at.idempotency_key, at.attempt, time.monotonic())
 
 

@@ -1,0 +1,180 @@
+"""Clocks that are set, by hours or years, forward and back: what runs is not disturbed, what waits is not
+forgotten.
+"""
+
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+from sqlalchemy import update
+
+from app.engine import clock, faults, now
+from app.engine.database import writing
+from app.engine.jumps import LEAST, WATCH, Watch
+from app.engine.queue import lease
+from app.engine.sweep import sweep
+from app.engine.tables import reactions
+from tests.fixtures.simulation import Crash, Simulation
+from tests.integration.engine.looking import deliver_until, flow_row, order, reaction_of, rows_of, types_of
+
+HOUR, YEAR, SECOND = timedelta(hours=1), timedelta(days=365), timedelta(seconds=1)
+FORWARD = pytest.mark.parametrize("by", [HOUR, YEAR])
+
+
+class Machine:
+    """A computer: time passes on all its clocks, and one of them can be set."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation, self.up = simulation, timedelta()
+
+    def ticks(self) -> float:
+        return self.up.total_seconds()
+
+    def wait(self, time: timedelta) -> None:
+        """Time passes, in which hearts beat."""
+        self.up += time
+        self.simulation.wait(time)
+
+    def set_clock(self, by: timedelta) -> None:
+        self.simulation.clock.shift(by)
+        sweep()
+
+
+@pytest.fixture
+def machine(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    running = Machine(simulation)
+    monkeypatch.setattr(clock, "ticks", running.ticks)
+    monkeypatch.setattr(WATCH, "_jumps", [])
+    monkeypatch.setattr(WATCH, "_looked", None)
+    sweep()
+    return running
+
+
+def give_a_deadline(toys: ModuleType, after: timedelta) -> None:
+    with writing() as db:
+        db.execute(update(toys.parcels).values(deadline_at=now() + after))
+
+
+@FORWARD
+def test_a_jump_forward_takes_no_lease_of_one_who_works(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    def work_on() -> None:
+        machine.wait(SECOND)
+        machine.set_clock(by)
+        machine.wait(lease() / 3)
+        assert sweep().expired == 0
+
+    toys.trouble["send"] = work_on
+    order(toys)
+    simulation.drain()
+    row = reaction_of("toys.send")
+    assert (row.state, row.attempt, row.fence) == ("done", 1, 1)
+
+
+@FORWARD
+def test_after_a_jump_forward_the_lease_of_a_dead_one_ends_when_it_would_have(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    order(toys)
+    deliver_until(simulation, "toys.send")
+    with faults.on_fault(lambda point: die(point)):
+        simulation.deliver()
+    machine.wait(SECOND)
+    machine.set_clock(by)
+    machine.wait(lease() - 3 * SECOND)
+    assert sweep().expired == 0
+    machine.wait(3 * SECOND)
+    assert sweep().expired == 1
+
+
+def die(point: str) -> None:
+    if point == "claim.after_commit":
+        raise Crash(point)
+
+
+@FORWARD
+def test_a_jump_forward_passes_no_deadline_before_its_time(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    flow = order(toys)
+    simulation.messages.clear()
+    give_a_deadline(toys, timedelta(minutes=10))
+    machine.wait(timedelta(minutes=1))
+    machine.set_clock(by)
+    machine.wait(timedelta(minutes=8))
+    sweep()
+    assert "toy.parcel.stalled" not in types_of(flow)
+    give_a_deadline(toys, timedelta(minutes=1))  # set by the new time, it counts by that
+    machine.wait(timedelta(minutes=1))
+    assert sweep().overdue == 1
+
+
+@FORWARD
+def test_a_deadline_that_a_jump_forward_left_behind_passes_in_its_time(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    order(toys)
+    simulation.messages.clear()
+    give_a_deadline(toys, timedelta(minutes=10))
+    for _ in range(2):  # and again, as when a machine sleeps more than once
+        machine.set_clock(by)
+        machine.wait(timedelta(minutes=4))
+        assert sweep().overdue == 0
+    machine.wait(timedelta(minutes=2))
+    assert sweep().overdue == 1
+
+
+@FORWARD
+def test_a_jump_that_is_taken_back_leaves_no_trace(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    order(toys)
+    simulation.messages.clear()
+    give_a_deadline(toys, timedelta(minutes=10))
+    machine.set_clock(by)
+    machine.set_clock(-by)
+    machine.wait(timedelta(minutes=9))
+    assert sweep().overdue == 0
+    machine.wait(timedelta(minutes=1))
+    assert sweep().overdue == 1
+    assert not WATCH._jumps
+
+
+@FORWARD
+def test_a_listener_that_waits_for_a_scope_is_not_answered_early(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    order(toys)
+    deliver_until(simulation, "toys.insure")
+    simulation.messages.clear()
+    machine.set_clock(by + HOUR)
+    machine.wait(timedelta(minutes=59))
+    assert sweep().settled == 0
+    machine.wait(timedelta(minutes=1))
+    assert sweep().settled == 1
+
+
+@FORWARD
+def test_flows_in_the_making_end_well_after_a_jump_forward(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    flows = [order(toys, parcel) for parcel in "abc"]
+    simulation.deliver()
+    machine.set_clock(by)
+    simulation.drain()
+    assert {flow_row(flow).state for flow in flows} == {"succeeded"}
+    assert {row.outcome for row in rows_of(reactions)} == {"succeeded"}
+
+
+def test_small_differences_are_no_jumps(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is corrected by fractions, or a process that stood still between two looks."""
+    watch, ticks = Watch(), [0.0]
+    monkeypatch.setattr(clock, "ticks", lambda: ticks[0])
+    watch.look()
+    simulation.clock.shift(LEAST - SECOND)
+    watch.look()
+    simulation.clock.shift(HOUR)
+    ticks[0] += HOUR.total_seconds()
+    assert watch.is_over(now(), watch.look())
+    assert not watch._jumps
