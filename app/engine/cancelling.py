@@ -12,12 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, select, update
 
 from app.engine import flows, log
 from app.engine.database import reading
-<<<<<<< ours
 from app.engine.facts import FlowCancelled, FlowCancelMissed, FlowCancelRequested
-=======
-from app.engine.facts import FlowCancelled, FlowCancelRequested
 from app.engine.jumps import WATCH
->>>>>>> theirs
 from app.engine.reactions import CANCELLED, READY, RUNNING, WAITING
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
@@ -112,13 +108,8 @@ def end_cancelled(now: datetime) -> int:
         with apart(flow), recording(stage="failure") as work:
             row = _lock_if_free(work, flow)
             if row is not None and row.cancel_at is not None:
-<<<<<<< ours
                 work.cancel_flow(flow, row.cancel_at)
-                ended += _go_on(work, row, _asked(work.db, flow), forced=row.cancel_at <= now)
-=======
-                asked = _asked(work.db, flow)
-                ended += _go_on(work, row, asked, forced=WATCH.is_over(row.cancel_at, now))
->>>>>>> theirs
+                ended += _go_on(work, row, _asked(work.db, flow), forced=WATCH.is_over(row.cancel_at, now))
     return ended
 
 

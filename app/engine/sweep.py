@@ -5,12 +5,8 @@ It is never a message, may run in any number of places at once, and needs no bro
 
 from dataclasses import dataclass
 
-<<<<<<< ours
 from app.engine import cancelling, clock, coverage, log, recovery, replaying, sending, timeouts
-=======
-from app.engine import cancelling, clock, log, recovery, sending, timeouts
 from app.engine.jumps import WATCH
->>>>>>> theirs
 from app.engine.recovery import apart
 
 
@@ -40,12 +36,8 @@ def sweep() -> Swept:
     swept = Swept()
     with apart("sealing"):
         swept.sealed = log.catch_up()
-<<<<<<< ours
-    now = clock.now()
-    swept.pulled_in = recovery.pull_in(now)
-=======
     now = WATCH.look()
->>>>>>> theirs
+    swept.pulled_in = recovery.pull_in(now)
     leases = recovery.expire_leases(now)
     swept.expired, swept.buried = leases.expired, leases.buried
     swept.settled = recovery.settle_late_scopes(now)

@@ -12,14 +12,9 @@ from app.engine.database import reading
 from app.engine.facts import FlowRecovered, FlowStalled
 from app.engine.failing import DatabaseTrouble, bury, finish
 from app.engine.flows import PATIENCE
-<<<<<<< ours
+from app.engine.jumps import WATCH
 from app.engine.listeners import LISTENERS
 from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
-=======
-from app.engine.jumps import WATCH
-from app.engine.listeners import LISTENERS, Listener
-from app.engine.reactions import DONE, READY, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
->>>>>>> theirs
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
 from app.engine.signal import SIGNALS, Failure, revive
@@ -46,7 +41,6 @@ def end_waits(now: datetime) -> int:
         found = db.execute(query.order_by(reactions.c.wake_at, reactions.c.id).limit(BATCH)).all()
     ended = 0
     for reaction, stream in found:
-<<<<<<< ours
         with apart(reaction):
             try:
                 ended += _end_wait(reaction, stream)
@@ -54,15 +48,6 @@ def end_waits(now: datetime) -> int:
                 raise
             except Exception as error:  # or it would be tried by every pass, for ever
                 _give_up(reaction, error)
-=======
-        with apart(reaction), recording(stage="failure") as work:
-            if not log.lock_if_free(work.db, stream):
-                continue
-            loaded = work.open_reaction(reaction)
-            waits_still = loaded and loaded.waits_for == waits.EVENT and loaded.wake_at
-            if loaded and waits_still and WATCH.is_over(waits_still, work.now):
-                ended += _end_wait(work, loaded)
->>>>>>> theirs
     return ended
 
 
@@ -115,15 +100,10 @@ def _give_up(reaction: str, error: Exception) -> None:
 
 
 def tell_stalled_flows(now: datetime) -> int:
-<<<<<<< ours
     """Record the flows in which nothing has happened for too long, and those that have gone on; returns how
     many.
     """
-    query = select(flows.c.id, flows.c.stream).where(flows.c.deadline_at <= now)
-=======
-    """Record the flows in which nothing has happened for too long; returns how many."""
     query = select(flows.c.id, flows.c.stream).where(WATCH.over(flows.c.deadline_at, now))
->>>>>>> theirs
     with reading() as db:
         found = db.execute(query.order_by(flows.c.deadline_at, flows.c.id).limit(BATCH)).all()
     told = 0
