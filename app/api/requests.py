@@ -7,7 +7,7 @@ from typing import Annotated, Any, Never
 
 import structlog
 from flask import Flask, Request, Response, g, request
-from pydantic import AfterValidator, AwareDatetime, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from app.engine import new_id
 from app.errors import InvalidInput, NotFound, Unsupported
@@ -15,6 +15,7 @@ from app.errors import InvalidInput, NotFound, Unsupported
 #: Largest body of a request that is no upload.
 MAX_BODY_BYTES = 1 << 20
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
@@ -44,6 +45,12 @@ Moment = Annotated[
 ]
 
 
+def _spelt_out(value: object) -> object:
+    if not (isinstance(value, str) and _RFC_3339.match(value)):
+        raise ValueError("Is no time like 2026-01-31T12:00:00Z")
+    return value
+
+
 def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
@@ -52,7 +59,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 #: An instant that is sent: RFC 3339, with its offset from UTC.
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_in_utc)]
 
 
 class JsonRequest(Request):

@@ -11,6 +11,7 @@ from app.cli.graph import graph
 from app.cli.hooks import hooks
 from app.cli.reactions import reactions
 from app.cli.release import release
+from app.cli.replays import replays
 from app.cli.sign_in import sign_in_link
 from app.cli.sites import sites
 from app.cli.tokens import tokens
@@ -18,7 +19,7 @@ from app.cli.verify import verify
 
 COMMANDS = (
     *(deploy, verify, doctor, release, sign_in_link),
-    *(sites, deploys, flows, events, reactions, tokens, hooks, graph),
+    *(sites, deploys, flows, events, reactions, replays, tokens, hooks, graph),
 )
 
 

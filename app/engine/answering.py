@@ -1,7 +1,7 @@
 """Which reactions an event gets: one per listener that it matches, unless they would go round for ever."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -75,6 +75,12 @@ class Answers:
         for listener in filter(None, map(LISTENERS.get, names)):
             self._make(listener, event, parent, recorder)
         return [name for name in names if LISTENERS.get(name) is None]
+
+    def replay(self, listener: Listener, event: Event, generation: int) -> None:
+        """Make a listener's reaction to a past event: nothing waits for it, nothing has to settle first."""
+        recorder = log.recorded_by(self._db, event.id)
+        self._make(replace(listener, follower=True), event, None, recorder)
+        self._rows[-1]["generation"] = generation
 
     def give_up(self, scope: str, names: list[str]) -> None:
         """Write down that listeners which waited for a scope will not answer: its flow is cancelled."""

@@ -100,3 +100,64 @@ class ReactionRedriven(_OfReaction, type="platform.reaction.redriven"):
 
 class ReactionSkipped(_OfReaction, type="platform.reaction.skipped"):
     """Somebody gave a dead reaction up for good, so that those behind it go on. Fields as when redriven."""
+
+
+class _OfReplay(Signal):
+    replay: str
+    listener: str
+    generation: int
+
+    @property
+    def stream(self) -> str:
+        """All replays to a listener are in one stream."""
+        return replay_stream(self.listener)
+
+    @property
+    def subject(self) -> str:
+        """The replay."""
+        return self.replay
+
+    @property
+    def label(self) -> str:
+        """The listener's name."""
+        return self.listener
+
+
+class ReplayStarted(_OfReplay, type="platform.replay.started", starts="replay"):
+    """Somebody had past events given to a listener.
+
+    Fields: the replay, its listener and the generation of its reactions; the positions it is about (`after` <
+    p <= `until`), how many reactions are made per second at most, and whether also of events that the
+    listener had answered before.
+    """
+
+    after: int
+    until: int
+    rate: float | None = None
+    again: bool = False
+
+
+class ReplayCompleted(_OfReplay, type="platform.replay.completed", ends="succeeded"):
+    """All reactions of a replay were made, and none of them is at work any more.
+
+    Fields: how many events the listener accepted, how many reactions were made of them, and how many were
+    left out because it had answered them before.
+    """
+
+    matched: int
+    made: int
+    suppressed: int
+
+
+class ReplayCancelled(_OfReplay, type="platform.replay.cancelled", ends="cancelled"):
+    """Somebody ended a replay. Fields as when completed, and how many reactions were cancelled with it."""
+
+    matched: int
+    made: int
+    suppressed: int
+    cancelled: int
+
+
+def replay_stream(listener: str) -> str:
+    """The stream of the replays to a listener."""
+    return f"/replays/{listener}"[:200]

@@ -17,6 +17,8 @@ from app.errors import InvalidInput, NotFound
 #: So many events are looked at together, and so many are shown of a replay that is only tried out.
 BATCH, SAMPLES = 200, 10
 
+SLOWEST, FASTEST = 0.001, 1e6
+
 #: A place in the log, or a moment.
 Bound = int | datetime
 
@@ -54,10 +56,9 @@ def resolve(db: Connection, wish: Wish) -> tuple[Listener, int, int]:
     listener = LISTENERS.get(wish.listener)
     if listener is None:
         raise _unknown(wish.listener)
-    if wish.rate is not None and not 0 < wish.rate < float("inf"):
-        raise InvalidInput(
-            "rate_invalid", "The rate is not more than 0.", "Say reactions per second, or nothing."
-        )
+    if wish.rate is not None and not SLOWEST <= wish.rate <= FASTEST:
+        hint = f"Say from {SLOWEST:g} to {FASTEST:g} reactions per second, or nothing for no limit."
+        raise InvalidInput("rate_invalid", f"{wish.rate:g} reactions per second is no rate.", hint)
     newest = log.last_position(db)
     after, until = _before(db, wish.first, newest), _up_to(db, wish.last, newest)
     if type(wish.first) is type(wish.last) and wish.first is not None and wish.first > wish.last:  # type: ignore[operator]  # of one type
@@ -111,7 +112,7 @@ def _before(db: Connection, first: Bound | None, newest: int) -> int:
     if isinstance(first, datetime):
         found = db.execute(select(func.min(events.c.position)).where(events.c.time >= first)).scalar()
         return newest if found is None else found - 1
-    return 0 if first is None else min(first - 1, newest)
+    return 0 if first is None else max(0, min(first - 1, newest))
 
 
 def _up_to(db: Connection, last: Bound | None, newest: int) -> int:
