@@ -9,10 +9,12 @@ from collections import Counter
 import pytest
 from sqlalchemy import select, update
 
-from app.engine import faults, log, now, reading
+from app.engine import faults, log, now, reading, recording
 from app.engine.database import get_engine, writing
 from app.engine.discovery import discover
+from app.engine.past import Wish
 from app.engine.rebuild import verify
+from app.engine.replays import page, start, states
 from app.engine.tables import flows, reactions
 from app.models import deploys
 from tests.faults.asking import ask, make_site
@@ -55,6 +57,8 @@ def strike(platform: Platform, point: str) -> str:
             ask(slug, "again")
     else:
         ask(slug, "gone" if point.startswith("failure.") else "word")
+    if point.startswith("replay."):
+        replay_the_past()
     if point == "sweep.before_deadline":
         let_time_pass(slug)
     wait_for(platform.has_struck, what=f"{point} to strike\n{platform.logs()}")
@@ -65,6 +69,22 @@ def let_time_pass(slug: str) -> None:
     """As if the deploy had been in its state for too long."""
     with writing() as db:
         db.execute(update(deploys.deploys).where(deploys.deploys.c.site == slug).values(deadline_at=now()))
+
+
+def replay_the_past() -> None:
+    """Give everything that has been published so far to Usage again."""
+    log.catch_up()
+    with recording() as work:
+        start(work, Wish("metering:usage.measure_deploy", again=True))
+
+
+def replayed() -> bool:
+    """Whether each replay has made one reaction for each of its events, and all of them have ended."""
+    with reading() as db:
+        ended = page(db, 10)
+        return [(each.state, each.made, states(db, each)) for each in ended] == [
+            ("done", each.matched, {"done": each.matched}) for each in ended
+        ]
 
 
 def settled(slug: str) -> bool:
@@ -85,6 +105,7 @@ def test_a_deploy_survives_a_kill_at_every_fault_point(platform: Platform) -> No
         wait_for(lambda slug=slug: settled(slug), seconds=60, what=f"{slug} to settle\n{platform.logs()}")
     for slug in slugs:
         check_story(slug, failed=slug.startswith("failure") or slug == "sweep-before-deadline")
+    wait_for(replayed, seconds=60, what="the replays to be done")
     assert verify() == []
 
 

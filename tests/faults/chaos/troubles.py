@@ -30,8 +30,8 @@ OTHERS = (
     "pause past lease",
 )  # fmt: skip
 OF_POSTGRES = ("restart postgres", "cut postgres", "refuse postgres", "silence postgres", "slow postgres")
-#: A point that only a deploy meets which is stuck in a state: tests/faults/test_kills.py strikes there.
-UNREACHED = {"sweep.before_deadline"}
+#: Points that only a deploy meets which is stuck in a state, or a replay: tests/faults/test_kills.py strikes.
+UNREACHED = {"sweep.before_deadline", "replay.before_commit", "replay.after_commit"}
 #: Reached only on PostgreSQL: on SQLite events are born sealed.
 POSTGRES_ONLY = {"sweep.after_seal"}
 #: How long an armed point waits for somebody to die, in leases.
