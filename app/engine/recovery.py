@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Table, case, exists, select, update
 
 from app.engine import faults, flows, log, reactions
 from app.engine.actions import ACTIONS, BACKOFF_LONGEST
+from app.engine.ahead import AHEAD, Late
 from app.engine.database import reading, writing
 from app.engine.failing import bury
 from app.engine.folds import DEADLINES, ExpireFunction
@@ -94,11 +94,11 @@ def settle_late_scopes(now: datetime) -> int:
 def pass_deadlines(now: datetime) -> int:
     """Record what did not leave its state in time; returns how many events that made."""
     with reading() as db:
-        overdue = [(table, expire, key) for table, expire in DEADLINES for key in _overdue(db, table, now)]
+        overdue = [late for table, expire in DEADLINES for late in _overdue(db, table, expire, now)]
     recorded = 0
-    for table, expire, (key, stream) in overdue:
-        with apart(key):
-            recorded += _pass_deadline(table, expire, key, stream)
+    for late in (*overdue, *AHEAD.overdue()):
+        with apart(late.key):
+            recorded += _pass_deadline(late)
     return recorded
 
 
@@ -160,25 +160,22 @@ def _settle_late(scope: str) -> int:
         return len(late) - len(unknown)
 
 
-def _overdue(db: Connection, table: Table, now: datetime) -> list[tuple[Any, str]]:
+def _overdue(db: Connection, table: Table, expire: ExpireFunction, now: datetime) -> list[Late]:
     key = next(iter(table.primary_key))
-    query = select(key, table.c.stream).where(WATCH.over(table.c.deadline_at, now))
+    query = select(key, table.c.stream, table.c.deadline_at).where(WATCH.over(table.c.deadline_at, now))
     found = db.execute(query.order_by(table.c.deadline_at, key).limit(BATCH))
-    return [(row[0], row[1]) for row in found]
+    return [Late(table, expire, *row) for row in found]
 
 
-def _pass_deadline(table: Table, expire: ExpireFunction, key: Any, stream: str) -> int:
+def _pass_deadline(late: Late) -> int:
     """Record that a row did not leave its state in time, unless it just has."""
     faults.point("sweep.before_deadline")
     with recording(stage="failure") as work:
-        if not log.lock_if_free(work.db, stream):
+        if not log.lock_if_free(work.db, late.stream):
             return 0
-        work.lock(stream)
-        query = select(table).where(
-            next(iter(table.primary_key)) == key, WATCH.over(table.c.deadline_at, work.now)
-        )
-        row = work.db.execute(query).one_or_none()
-        signal = None if row is None else expire(work.db, row, work.now)
+        work.lock(late.stream)
+        row = work.db.execute(late.again()).one_or_none()
+        signal = None if row is None else late.expire(work.db, row, work.now)
         if signal is not None:
             work.record(signal)
         return int(signal is not None)

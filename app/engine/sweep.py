@@ -6,6 +6,7 @@ It is never a message, may run in any number of places at once, and needs no bro
 from dataclasses import dataclass
 
 from app.engine import cancelling, clock, coverage, log, recovery, replaying, sending, timeouts
+from app.engine.ahead import AHEAD
 from app.engine.jumps import WATCH
 from app.engine.recovery import apart
 
@@ -37,7 +38,7 @@ def sweep() -> Swept:
     with apart("sealing"):
         swept.sealed = log.catch_up()
     now = WATCH.look()
-    swept.pulled_in = recovery.pull_in(now)
+    swept.pulled_in = recovery.pull_in(now) + AHEAD.look(now)
     leases = recovery.expire_leases(now)
     swept.expired, swept.buried = leases.expired, leases.buried
     swept.settled = recovery.settle_late_scopes(now)

@@ -2,22 +2,24 @@
 forgotten.
 """
 
+from collections import Counter
 from datetime import timedelta
 from types import ModuleType
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
-from app.engine import clock, faults, now
+from app.engine import clock, faults, now, reading
+from app.engine.ahead import AHEAD
 from app.engine.database import writing
 from app.engine.jumps import LEAST, WATCH, Watch
 from app.engine.queue import lease
 from app.engine.sweep import sweep
-from app.engine.tables import reactions
+from app.engine.tables import limits, reactions
 from tests.fixtures.simulation import Crash, Simulation
 from tests.integration.engine.looking import deliver_until, flow_row, order, reaction_of, rows_of, types_of
 
-HOUR, YEAR, SECOND = timedelta(hours=1), timedelta(days=365), timedelta(seconds=1)
+SECOND, MINUTE, HOUR, YEAR = (timedelta(seconds=each) for each in (1, 60, 3600, 365 * 86400))
 FORWARD = pytest.mark.parametrize("by", [HOUR, YEAR])
 
 
@@ -31,7 +33,14 @@ class Machine:
         return self.up.total_seconds()
 
     def wait(self, time: timedelta) -> None:
-        """Time passes, in which hearts beat."""
+        """Time passes, in which hearts beat and sweeps go on; the last one is left to the test."""
+        while time > MINUTE:
+            self.pass_time(MINUTE)
+            sweep()
+            time -= MINUTE
+        self.pass_time(time)
+
+    def pass_time(self, time: timedelta) -> None:
         self.up += time
         self.simulation.wait(time)
 
@@ -46,6 +55,8 @@ def machine(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(clock, "ticks", running.ticks)
     monkeypatch.setattr(WATCH, "_jumps", [])
     monkeypatch.setattr(WATCH, "_looked", None)
+    monkeypatch.setattr(AHEAD, "_next_look", 0.0)
+    monkeypatch.setattr(AHEAD, "_found", {})
     sweep()
     return running
 
@@ -178,3 +189,107 @@ def test_small_differences_are_no_jumps(simulation: Simulation, monkeypatch: pyt
     ticks[0] += HOUR.total_seconds()
     assert watch.is_over(now(), watch.look())
     assert not watch._jumps
+
+
+@FORWARD
+def test_what_was_written_ahead_of_a_jump_back_is_not_forgotten(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    """A message that was lost, a lease whose holder has died, a retry, and one that waits for a slot."""
+    machine.set_clock(by)
+    for state in ("lost", "leased", "retry"):
+        order(toys, state)
+    simulation.messages.clear()
+    with writing() as db:
+        for state, values in (
+            ("leased", {"state": "running", "wake_at": now() + lease()}),
+            ("retry", {"state": "waiting", "waits_for": "retry", "wake_at": now() + timedelta(minutes=5)}),
+        ):
+            db.execute(update(reactions).where(reactions.c.stream == f"/parcels/{state}").values(**values))
+    machine.set_clock(-by)
+    machine.wait(lease() + SECOND)
+    sweep()
+    assert Counter(message.label for message in simulation.messages) >= Counter(
+        ["parcel lost", "parcel leased", "parcel retry"]
+    )
+
+
+@pytest.mark.parametrize("waits_for", ["delay", "event"])
+def test_a_wait_that_began_ahead_takes_as_long_as_it_was_to_take(
+    toys: ModuleType, machine: Machine, simulation: Simulation, waits_for: str
+) -> None:
+    machine.set_clock(YEAR)
+    order(toys)
+    simulation.messages.clear()
+    until = now() + HOUR
+    with writing() as db:
+        db.execute(
+            update(reactions).values(state="waiting", waits_for=waits_for, due_at=until, wake_at=until)
+        )
+    machine.set_clock(-YEAR)
+    for _ in range(3):  # and looking again moves nothing
+        machine.wait(timedelta(minutes=2))
+        sweep()
+    assert timedelta() < reaction_of("toys.pack").due_at - now() < HOUR
+
+
+def test_a_wait_that_is_long_and_was_not_written_ahead_stays_as_it_is(
+    toys: ModuleType, machine: Machine, simulation: Simulation
+) -> None:
+    order(toys)
+    until = now() + YEAR
+    with writing() as db:
+        db.execute(update(reactions).values(state="waiting", waits_for="delay", due_at=until, wake_at=until))
+    give_a_deadline(toys, YEAR)
+    machine.wait(2 * HOUR)
+    sweep()
+    assert (reaction_of("toys.pack").due_at, sweep().overdue) == (until, 0)
+
+
+@FORWARD
+def test_a_deadline_that_was_set_ahead_passes_in_its_time(
+    toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta
+) -> None:
+    machine.set_clock(by)
+    flow = order(toys)
+    simulation.messages.clear()
+    give_a_deadline(toys, timedelta(minutes=10))
+    machine.set_clock(-by)
+    machine.wait(timedelta(minutes=9))
+    assert sweep().overdue == 0
+    machine.wait(timedelta(minutes=2))
+    assert sweep().overdue == 1
+    assert types_of(flow).count("toy.parcel.stalled") == 1
+    assert sweep().overdue == 0
+
+
+def test_a_listener_that_began_to_wait_for_a_scope_ahead_is_answered_in_its_time(
+    toys: ModuleType, machine: Machine, simulation: Simulation
+) -> None:
+    machine.set_clock(YEAR)
+    order(toys)
+    deliver_until(simulation, "toys.insure")
+    simulation.messages.clear()
+    machine.set_clock(-YEAR)
+    machine.wait(timedelta(minutes=59))
+    assert sweep().settled == 0
+    machine.wait(timedelta(minutes=2))
+    assert sweep().settled == 1
+
+
+def test_places_in_a_rate_that_were_given_out_ahead_are_given_out_anew(
+    toys: ModuleType, machine: Machine, simulation: Simulation
+) -> None:
+    machine.set_clock(YEAR)
+    order(toys)
+    until = now() + timedelta(minutes=5)
+    with writing() as db:
+        db.execute(update(reactions).values(state="waiting", waits_for="rate", due_at=until, wake_at=until))
+        db.execute(insert(limits).values(listener=reaction_of("toys.pack").listener, next_at=until))
+    simulation.messages.clear()
+    machine.set_clock(-YEAR)
+    machine.wait(MINUTE)
+    sweep()
+    assert [message.action for message in simulation.messages] == ["toys.pack"]
+    with reading() as db:
+        assert db.execute(select(limits.c.next_at)).scalar_one() is None
