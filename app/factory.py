@@ -6,7 +6,7 @@ from app import models as models
 from app.api import docs, errors, requests
 from app.api.backlog import Backlog
 from app.api.stream import Newest
-from app.api.v1 import entrance, v1
+from app.api.v1 import entrance, v1, watched
 from app.cli.commands import add_commands
 from app.web.pages import add_pages
 from config.settings import Settings, get_settings
@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None, *, spool: object = None) -> Fla
     requests.register(app)
     errors.register(app)
     app.register_api(v1)
+    app.register_api(watched)
     app.register_api(entrance)
     docs.add_docs(app)
     add_pages(app)

@@ -6,6 +6,7 @@ from app.api import events as events
 from app.api import flows as flows
 from app.api import graph as graph
 from app.api import health as health
+from app.api import metrics as metrics
 from app.api import reactions as reactions
 from app.api import replays as replays
 from app.api import sites as sites

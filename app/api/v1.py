@@ -1,4 +1,6 @@
-"""The two groups of endpoints: `v1`, where everybody must say who they are, and `entrance`, which is open."""
+"""The groups of endpoints: `entrance`, which is open, and `v1` and `watched`, where everybody must say who
+they are.
+"""
 
 from typing import Any
 
@@ -12,5 +14,11 @@ _ALWAYS: Any = problems(401, 403, 422, 503)
 
 v1 = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{"token": []}], abp_responses=_ALWAYS)
 v1.before_request(admit)
+
+#: What a program of operators looks at, away from the versions of the API.
+watched = APIBlueprint(
+    "watched", __name__, abp_security=[{"token": []}], abp_responses=problems(401, 403, 503)
+)
+watched.before_request(admit)
 
 entrance = APIBlueprint("entrance", __name__)

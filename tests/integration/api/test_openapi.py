@@ -39,6 +39,7 @@ OPERATIONS = {
     "/v1/tokens/{id}": {"delete"},
     "/v1/graph": {"get"},
     "/hooks/deploy/{secret}": {"post"},
+    "/metrics": {"get"},
     "/healthz": {"get"},
     "/readyz": {"get"},
 }
