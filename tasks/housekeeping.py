@@ -2,9 +2,9 @@
 
 from app.engine import action, current, reading
 from app.models import deploys
+from app.models.endings import cancelled
 from app.services.spool import open_spool
 from app.signals.deploys import (
-    STAGES,
     DeployCancelled,
     DeployCompleted,
     DeployFailed,
@@ -29,8 +29,6 @@ def clear_spool(
 def cancel_deploys(event: SiteDeleted) -> list[DeployCancelled]:
     """Cancel what is under way for a site that was deleted."""
     return [
-        DeployCancelled.of(deploy, reason="site_deleted", at_stage=STAGES[deploy.status]).within(
-            deploy.last_flow, deploy.last_event
-        )
+        cancelled(deploy, "site_deleted", by=event.recorded.actor).within(deploy.last_flow, deploy.last_event)
         for deploy in deploys.underway_of_site(current().db, event.site_id)
     ]

@@ -1,18 +1,18 @@
 """What Sites does for a deploy: take in its source, name its content, publish, complete or give it up."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from hashlib import file_digest
+from hashlib import sha256
 
 from app.content.archive import entries
 from app.content.cid import Cid
 from app.content.diff import count_changes
 from app.content.importer import import_tree
 from app.content.reader import Reader
-from app.engine import ReactionDeadLettered, action, current, now, reading
+from app.engine import ReactionDeadLettered, action, current, reading
 from app.errors import PermanentError
-from app.models import deploys, domains, integrity, sites
+from app.models import deploys, integrity, sites
 from app.models.deploys import Deploy
+from app.models.endings import completed
 from app.services.routing import url_for
 from app.services.spool import open_spool
 from app.services.storage import open_storage
@@ -33,6 +33,9 @@ from app.signals.deploys import (
 )
 from app.signals.rollback import DeployRolledBack, RollbackRequested, RollbackSuperseded
 from app.signals.storage import UploadCompleted, UploadFailed
+
+#: An archive is read in pieces of so many bytes.
+PIECE = 1024 * 1024
 
 
 @action(service="spool", fails_with=DeployFailed, stage="fetch")
@@ -102,7 +105,7 @@ def roll_back(
 def complete_deploy(event: DeployPublished | DeployRolledBack) -> DeployCompleted | None:
     """Sum up which targets a publication has reached, once everything that it caused has settled."""
     deploy = deploys.get(current().db, event.deploy_id)
-    return _completed(deploy) if deploy and deploy.last_event == event.recorded.id else None
+    return completed(current().db, deploy) if deploy and deploy.last_event == event.recorded.id else None
 
 
 @action()
@@ -115,13 +118,17 @@ def fail_deploy(
         failure = event.failure.model_copy(update={"stage": STAGES[deploy.status]})
         return DeployFailed.of(deploy, failure=failure)
     given_up = isinstance(event, DeployStalled) or getattr(event, "action", "") == complete_deploy.name
-    return _completed(deploy, stalled=True) if deploy and given_up else None
+    return completed(current().db, deploy, partial=True) if deploy and given_up else None
 
 
 def _fetched(event: DeployRequested) -> SourceFetched:
     source = event.source
+    digest, attempt = sha256(), current()
     with open_spool().path(source.key).open("rb") as archive:
-        found = file_digest(archive, "sha256").hexdigest()
+        while piece := archive.read(PIECE):
+            attempt.check()
+            digest.update(piece)
+    found = digest.hexdigest()
     if found != source.sha256:
         evidence = {"expected": source.sha256, "found": found}
         what = "The uploaded archive is not what was sent any more."
@@ -139,9 +146,13 @@ def _packaged(deploy: Deploy) -> Callable[[], ArtifactReady | list[DeploySkipped
         attempt.check()
         heals = heals or cid.key in broken
 
+    def stored(cid: Cid) -> bytes:
+        attempt.check()
+        return open_storage().get(cid.key)
+
     imported = import_tree(entries(open_spool().path(deploy.source["key"])), look)
     live = Cid.parse(site.live_cid) if site and site.live_cid else None
-    changes = count_changes(Reader(lambda cid: open_storage().get(cid.key)), live, imported.tree)
+    changes = count_changes(Reader(stored), live, imported.tree)
     ready = ArtifactReady.of(
         deploy,
         root_cid=str(imported.root),
@@ -183,18 +194,3 @@ def _supersede_older(site_id: str, intent: int, by: str | None) -> list[DeploySu
         )
         for older in deploys.underway_of_site(current().db, site_id, below=intent)
     ]
-
-
-def _completed(deploy: Deploy, *, stalled: bool = False) -> DeployCompleted | None:
-    if deploy.status not in ("published", "archived") or deploy.completed_at:
-        return None
-    targets = domains.targets_of(current().db, deploy)
-    partial = stalled or any(target.status in ("failed", "pending") for target in targets)
-    took = deploy.durations | {"complete": round((now() - deploy.entered_at) / timedelta(milliseconds=1))}
-    return DeployCompleted.of(
-        deploy,
-        status="partial" if partial else "ok",
-        cid=deploy.cid,
-        targets=targets,
-        durations=took | {"total": sum(took.values())},
-    )

@@ -67,7 +67,8 @@ class _Upload:
         self.new: dict[str, int] = {}
 
     def take(self, cid: Cid, block: bytes) -> None:
-        """Take one more block."""
+        """Take one more block. Stops when the lease is lost, or when the flow is being cancelled."""
+        self._attempt.check()
         if cid.key not in self._batch:
             self._batch[cid.key] = block
             self._held += len(block)
@@ -75,7 +76,7 @@ class _Upload:
             self.send()
 
     def send(self) -> None:
-        """Send what is held back: it is durable afterwards. Stops when the lease is lost."""
+        """Send what is held back: it is durable afterwards. Stops as `take` does."""
         self._attempt.check()
         missing = self._storage.missing(self._batch)
         self._storage.put(

@@ -89,6 +89,21 @@ def check_stream(stream: str) -> None:
         raise another_site()
 
 
+def may_change() -> str:
+    """How the streams begin in which the asker may change the course of things: its site's, those of sites,
+    or all.
+    """
+    return asker().stream or ("/" if asker().rank >= RANKS["admin"] else site_stream(""))
+
+
+def check_change(stream: str) -> None:
+    """Forbidden `token_of_another_site`, or `scope_missing` for what is not about a site."""
+    check_stream(stream)
+    if not stream.startswith(may_change()):
+        hint = "Ask with a token that has the scope admin."
+        raise Forbidden("scope_missing", "What is not about a site needs the scope admin.", hint)
+
+
 def another_site() -> Forbidden:
     """The refusal of a token that is bound to a site, away from that site."""
     hint = "Use a token of this site, or an unbound one."

@@ -15,6 +15,7 @@ from app.api.requests import Moment, Text
 from app.api.sites import SitePath, url_of
 from app.api.uploads import BODY, Upload, noted
 from app.api.v1 import v1
+from app.commands.cancel import cancel_deploy
 from app.commands.deploys import start_deploy
 from app.commands.rollback import roll_back
 from app.content.members import Limits
@@ -108,6 +109,19 @@ def show_deploy(path: DeployPath) -> Any:
         deploy = deploys.require(db, path.id)
     check_stream(deploy.stream)
     return _said(deploy)
+
+
+@v1.post("/deploys/<id>/cancel", tags=TAGS, responses={202: DeployAnswer, **problems(404, 409)})
+@scope("deploy")
+def end_deploy(path: DeployPath, header: Repeatable) -> Response:
+    """Cancel a deploy that is not published yet; a repeat is harmless.
+
+    What is at work has half a minute to end by itself. `site.deploy.cancelled` says when nothing is any more.
+    """
+    with reading() as db:
+        check_stream(deploys.require(db, path.id).stream)
+    location = f"/v1/deploys/{path.id}"
+    return perform(lambda log: Answer(_said(cancel_deploy(log, path.id)), 202, location), header)
 
 
 @v1.post(

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from flask import Response
 from pydantic import BaseModel
 
-from app.api.auth import asker, check_stream, scope
+from app.api.auth import asker, check_change, check_stream, scope
+from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import problems
 from app.api.events import CloudEvent
 from app.api.events import said as said_of_event
@@ -13,6 +15,7 @@ from app.api.reactions import ReactionAnswer
 from app.api.reactions import said as said_of_reaction
 from app.api.requests import Moment, Text
 from app.api.v1 import v1
+from app.commands.cancel import cancel_flow
 from app.engine import log, reading, views
 from app.engine.views import Flow
 from app.errors import NotFound
@@ -75,12 +78,31 @@ def show_flow(path: FlowPath) -> Any:
     """One flow with all that happened in it."""
     log.catch_up()
     with reading() as db:
-        flow = views.get_flow(db, path.id)
-        if flow is None:
-            raise NotFound("flow_not_found", "There is no such flow.", "See the list of flows.")
+        flow = _require(db, path.id)
         check_stream(flow.stream)
         events, reactions = log.read_flow(db, flow.id), views.reactions_of_flow(db, flow.id)
     return _said(flow) | {
         "events": [said_of_event(each) for each in events],
         "reactions": [said_of_reaction(each) for each in reactions],
     }
+
+
+@v1.post("/flows/<id>/cancel", tags=TAGS, responses={202: FlowAnswer, **problems(404, 409)})
+@scope("deploy")
+def end_flow(path: FlowPath, header: Repeatable) -> Response:
+    """Cancel all that a flow still does; a repeat is harmless.
+
+    Its deploy is cancelled, or complete as it is if it was published. What is at work has half a minute to
+    end by itself. `platform.flow.cancelled` says when nothing is any more.
+    """
+    with reading() as db:
+        check_change(_require(db, path.id).stream)
+    location = f"/v1/flows/{path.id}"
+    return perform(lambda log: Answer(_said(cancel_flow(log, path.id)), 202, location), header)
+
+
+def _require(db: Any, flow_id: str) -> Flow:
+    flow = views.get_flow(db, flow_id)
+    if flow is None:
+        raise NotFound("flow_not_found", "There is no such flow.", "See the list of flows.")
+    return flow

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from flask import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.api.auth import RANKS, asker, check_stream, scope
+from app.api.auth import RANKS, asker, check_change, check_stream, may_change, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
@@ -15,8 +15,7 @@ from app.commands.reactions import retry_reaction, retry_reactions, skip_reactio
 from app.engine import reading, views
 from app.engine.redrive import MOST, Wanted
 from app.engine.views import Reaction
-from app.errors import Forbidden, NotFound
-from app.signals.sites import site_stream
+from app.errors import NotFound
 
 TAGS: Any = [{"name": "Reactions", "description": "What listeners answered to events, and how it went."}]
 
@@ -118,7 +117,7 @@ def show_reaction(path: ReactionPath) -> Any:
 @scope("deploy")
 def try_again(path: ReactionPath, header: Repeatable) -> Response:
     """Try a dead reaction again; its flow is open again."""
-    _check_change(_require(path.id))
+    check_change(_require(path.id).stream)
     return perform(lambda log: _accepted(retry_reaction(log, path.id)), header)
 
 
@@ -126,7 +125,7 @@ def try_again(path: ReactionPath, header: Repeatable) -> Response:
 @scope("deploy")
 def leave_out(path: ReactionPath, header: Repeatable) -> Response:
     """Give a dead reaction up for good, so that what it holds back goes on."""
-    _check_change(_require(path.id))
+    check_change(_require(path.id).stream)
     return perform(lambda log: _accepted(skip_reaction(log, path.id)), header)
 
 
@@ -135,7 +134,7 @@ def leave_out(path: ReactionPath, header: Repeatable) -> Response:
 def try_many_again(header: Repeatable, body: Dead) -> Response:
     """Try dead reactions again, the oldest first: those that the body describes, or all."""
     described = body.model_dump(exclude={"limit"})
-    wanted = Wanted(under=_may_change(), **described)
+    wanted = Wanted(under=may_change(), **described)
 
     def work(log: Any) -> Answer:
         found = retry_reactions(log, wanted, body.limit)
@@ -155,14 +154,3 @@ def _require(reaction_id: str) -> Reaction:
         raise NotFound("reaction_not_found", "There is no such reaction.", "See the list of reactions.")
     check_stream(reaction.stream)
     return reaction
-
-
-def _may_change() -> str:
-    """How the streams begin whose reactions the asker may change: its site's, those of sites, or all."""
-    return asker().stream or ("/" if asker().rank >= RANKS["admin"] else site_stream(""))
-
-
-def _check_change(reaction: Reaction) -> None:
-    if not reaction.stream.startswith(_may_change()):
-        hint = "Ask with a token that has the scope admin."
-        raise Forbidden("scope_missing", "What is not about a site needs the scope admin.", hint)

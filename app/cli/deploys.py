@@ -7,14 +7,14 @@ import rich_click as click
 from app.cli.asking import asks
 from app.cli.output import Output, fields, problem, table, when
 from app.cli.platform import Platform, at
-from app.cli.watching import see_through
+from app.cli.watching import see_cancelled, see_through
 
 EMPTY = "Nothing was deployed to this site yet: flask deploy DIR --site SLUG."
 
 
 @click.group("deploys")
 def deploys() -> None:
-    """Deploys: list, show, rollback."""
+    """Deploys: list, show, cancel, rollback."""
 
 
 @deploys.command("list")
@@ -38,6 +38,20 @@ def show_deploy(platform: Platform, out: Output, deploy_id: str) -> None:
     """One deploy."""
     deploy = platform.get(at("deploys", deploy_id))
     out.answer(deploy, about(deploy))
+
+
+@deploys.command("cancel")
+@click.argument("deploy_id", metavar="ID")
+@click.option("--watch/--no-watch", default=True, help="Show what happens until it is over. [default: watch]")
+@asks
+def cancel_deploy(platform: Platform, out: Output, deploy_id: str, watch: bool) -> None:
+    """End a deploy that is not published yet. Watched, it exits 0 once nothing of it is at work any more."""
+    deploy = platform.post(at("deploys", deploy_id, "cancel"))
+    out.say(f"Cancelling {deploy['site']} #{deploy['number']}.")
+    if watch:
+        see_cancelled(platform, out, deploy["flow"])
+        deploy = platform.get(at("deploys", deploy_id))
+    out.answer(deploy, about(deploy) if watch else [f"See: flask flows show {deploy['flow']}"])
 
 
 @deploys.command("rollback")

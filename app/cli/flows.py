@@ -8,11 +8,12 @@ from app.cli.asking import asks
 from app.cli.output import Output, coloured, table, text, when
 from app.cli.platform import Platform, at
 from app.cli.timeline import Timeline
+from app.cli.watching import see_cancelled
 
 
 @click.group("flows")
 def flows() -> None:
-    """Flows: list, show."""
+    """Flows: list, show, cancel."""
 
 
 @flows.command("list")
@@ -35,6 +36,20 @@ def show_flow(platform: Platform, out: Output, flow_id: str) -> None:
     """The timeline of a flow: its events, and under each the reactions that answered it."""
     flow = platform.get(at("flows", flow_id))
     out.answer(flow, _lines(flow))
+
+
+@flows.command("cancel")
+@click.argument("flow_id", metavar="ID")
+@click.option("--watch/--no-watch", default=True, help="Show what happens until it is over. [default: watch]")
+@asks
+def cancel_flow(platform: Platform, out: Output, flow_id: str, watch: bool) -> None:
+    """End whatever a flow still does. Watched, it exits 0 once nothing of it is at work any more."""
+    flow = platform.post(at("flows", flow_id, "cancel"))
+    out.say(f"Cancelling {flow['kind']} {text(flow['label'])}.")
+    if watch:
+        see_cancelled(platform, out, flow_id)
+        flow = platform.get(at("flows", flow_id))
+    out.answer(flow, _lines(flow) if watch else [f"See: flask flows show {flow_id}"])
 
 
 def _lines(flow: dict[str, Any]) -> list[str]:

@@ -2,10 +2,11 @@
 
 import re
 
+from app.commands.cancel import end_deploy
 from app.commands.names import checked_name
 from app.engine import Recording, new_id
 from app.errors import Conflict, InvalidInput
-from app.models import credentials, hooks, sites
+from app.models import credentials, deploys, hooks, sites
 from app.models.sites import Site
 from app.signals.sites import SiteCreated, SiteDeleted, SiteUpdated, site_stream
 
@@ -46,6 +47,8 @@ def delete_site(log: Recording, slug: str) -> None:
     for hook in hooks.of_site(log.db, site.id):
         credentials.forget(log.db, credentials.DEPLOY_HOOK, hook.id)
     log.record(SiteDeleted(site_id=site.id, site=slug))
+    for deploy in deploys.underway_of_site(log.db, site.id):
+        end_deploy(log, deploy)
 
 
 def locked_site(log: Recording, slug: str) -> Site:

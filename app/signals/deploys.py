@@ -65,12 +65,13 @@ class Target(Value):
     """One place that a deploy must reach: a host name, and later an ENS name or a CDN.
 
     An action that was given up is shown as a target too, by its name: what it stood for is missing.
-    `replaced` means that a newer deploy took the target over before this one ended.
+    `replaced` means that a newer deploy took the target over before this one ended, `cancelled` that somebody
+    ended the flow before the target was reached.
     """
 
     kind: Literal["host", "action"]
     id: str
-    status: Literal["updated", "failed", "pending", "replaced"]
+    status: Literal["updated", "failed", "pending", "replaced", "cancelled"]
     failure: Failure | None = None
 
 
@@ -223,8 +224,26 @@ class DeployStalled(DeploySignal, FailureSignal, type="site.deploy.stalled"):
     """A deploy did not leave its state in time. What follows depends on whether it was published by then."""
 
 
-class DeployCancelled(DeploySignal, type="site.deploy.cancelled", ends="cancelled"):
-    """A deploy was given up on purpose, for this `reason`; `at_stage` is how far it had come."""
+#: Why a deploy was given up: somebody said so, of it or of its site.
+Reason = Literal["site_deleted", "asked"]
 
-    reason: Literal["site_deleted"]
+
+class DeployCancelRequested(DeploySignal, type="site.deploy.cancel_requested"):
+    """Somebody wants a deploy to end before it is published; `stage` is how far it had come by then."""
+
+    by: str
+    stage: str
+
+
+class DeployCancelled(DeploySignal, type="site.deploy.cancelled", ends="cancelled"):
+    """A deploy was given up on purpose, for this `reason`; nothing of it is at work any more.
+
+    `by` is who asked, `stage` how far it had come (`at_stage` is the same: events of before have it alone),
+    `forced` that something did not end by itself and was left behind.
+    """
+
+    reason: Reason
     at_stage: str
+    stage: str = ""
+    by: str = ""
+    forced: bool = False
