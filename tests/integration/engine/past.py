@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from app.engine import log, reading, recording, replays
-from app.engine.listeners import LISTENERS
 from app.engine.past import Preview, Wish, preview
 from app.engine.replays import Replay, cancel, start
 from app.engine.tables import reactions
 from tests.fixtures.simulation import Simulation
+from tests.fixtures.toys import forget_listeners
 from tests.integration.engine.looking import rows_of
 
 SEND = "new:toys.send"
@@ -59,7 +59,5 @@ def answered(replay: Replay) -> list[str]:
 @pytest.fixture
 def world(toys: ModuleType, monkeypatch: pytest.MonkeyPatch, simulation: Simulation) -> ModuleType:
     """The toys without listeners: a test declares the new ones when the past has happened."""
-    for index in ("_by_name", "_by_type", "_by_until"):
-        monkeypatch.setattr(LISTENERS, index, {})
-    monkeypatch.setattr(LISTENERS, "_revision", "")
+    forget_listeners(monkeypatch)
     return toys

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from signal import SIGKILL
 from threading import Event
 
 from app.engine import current
@@ -27,6 +28,9 @@ def work(action: str) -> None:
     wish = FOLDER / f"{action}.seconds"
     seconds = float(wish.read_text()) if wish.exists() else 0.0
     note("begun", action, at.idempotency_key, at.attempt, os.getpid(), time.monotonic())
+    poison = FOLDER / f"{action}.poison"
+    if poison.exists() and at.idempotency_key in poison.read_text():
+        os.kill(os.getpid(), SIGKILL)
     Event().wait(seconds)
     note("effects", action, at.idempotency_key, at.attempt, time.monotonic())
 
@@ -34,6 +38,7 @@ def work(action: str) -> None:
 toys.trouble["send"] = lambda: work("send")
 toys.trouble["pack"] = lambda: work("pack")
 toys.trouble["insure"] = lambda: work("insure")
+toys.trouble["note"] = lambda: work("note")
 toys.declare(json.loads(os.environ.get("TOY_LISTENERS", "{}")))
 celery = get_celery()
 register_tasks(celery)

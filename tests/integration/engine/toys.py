@@ -185,7 +185,7 @@ def declare(how: Mapping[str, How] = MappingProxyType({})) -> Listeners:
     on(Sent, do=insure, **how.get("insure", {}))
     on(Insured, do=stamp, when={"parcel": ["a", "b", "c"]})
     on(settled(Sent, within=3600), do=arrive)
-    follow(Arrived | SendingFailed, do=note)
+    follow(Arrived | SendingFailed, do=note, **how.get("note", {}))
     on(Echoed, do=echo)
     return LISTENERS
 
