@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, delete, func, select, true, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import declared
@@ -29,8 +29,25 @@ UNKNOWN = "(unknown revision)"
 #: An event's id and a listener's name.
 Pair = tuple[str, str]
 
-_COLUMNS = (events.c.id, events.c.position, events.c.type, events.c.revision, events.c.time, events.c.data)
-_ONCE: ColumnElement[bool] = reactions.c.generation == 0
+_EVENTS = select(
+    events.c.id, events.c.position, events.c.type, events.c.revision, events.c.time, events.c.data
+)
+_NEXT = _EVENTS.where(events.c.position > bindparam("cursor")).order_by(events.c.position).limit(BATCH)
+_OF_GAPS = _EVENTS.where(events.c.id.in_(bindparam("ids", expanding=True)))
+_CURSOR = select(engine_state.c.value).where(engine_state.c.name == CURSOR)
+_MOVE = (
+    update(engine_state)
+    .where(engine_state.c.name == CURSOR, engine_state.c.value == bindparam("before"))
+    .values(value=bindparam("until"))
+)
+_pair = tuple_(coverage_gaps.c.event, coverage_gaps.c.listener)
+_GAPS = select(coverage_gaps.c.event, coverage_gaps.c.listener).order_by(*_pair.clauses).limit(BATCH)
+_WAITING = select(scopes.c.id, scopes.c.waiting).where(scopes.c.id.in_(bindparam("ids", expanding=True)))
+#: Reactions of any generation, and of the live events alone.
+_MADE = select(reactions.c.event, reactions.c.listener).where(
+    reactions.c.event.in_(bindparam("ids", expanding=True))
+)
+_MADE_LIVE = _MADE.where(reactions.c.generation == 0)
 _log = structlog.get_logger()
 #: The last gap that this process looked at again.
 _place: Pair = ("", "")
@@ -46,9 +63,8 @@ def check(now: datetime) -> int:
     while time.monotonic() < give_up:
         with reading() as db:
             before = cursor(db)
-            later = select(*_COLUMNS).where(events.c.position > before).order_by(events.c.position)
-            batch = db.execute(later.limit(BATCH)).all()
-            missing = _missing(db, batch, _ONCE)
+            batch = db.execute(_NEXT, {"cursor": before}).all()
+            missing = _missing(db, batch, _MADE_LIVE)
         if not batch or not _note(before, batch[-1].position, missing, now):
             break  # there is nothing new, or another sweep was faster
         found += len(missing)
@@ -57,7 +73,7 @@ def check(now: datetime) -> int:
 
 def cursor(db: Connection) -> int:
     """The position up to which events were looked at."""
-    return int(db.execute(select(engine_state.c.value).where(engine_state.c.name == CURSOR)).scalar() or 0)
+    return int(db.execute(_CURSOR).scalar() or 0)
 
 
 def missing_now(db: Connection) -> int:
@@ -65,7 +81,7 @@ def missing_now(db: Connection) -> int:
     return int(db.execute(select(func.count()).select_from(coverage_gaps)).scalar_one())
 
 
-def _missing(db: Connection, batch: Sequence[Any], made: ColumnElement[bool]) -> list[Pair]:
+def _missing(db: Connection, batch: Sequence[Any], made: Select[Any]) -> list[Pair]:
     expected = list(_expected(db, batch))
     there = _answered(db, {event for event, _ in expected}, made)
     return [(event, name) for event, name in expected if name not in there[event]]
@@ -93,17 +109,17 @@ def _is_whole(db: Connection, ended: Mapping[str, Any]) -> bool:
     return bool(db.execute(count).scalar_one() == row.made)
 
 
-def _answered(db: Connection, ids: set[str], made: ColumnElement[bool]) -> defaultdict[str, set[str]]:
+def _answered(db: Connection, ids: set[str], made: Select[Any]) -> defaultdict[str, set[str]]:
     """By event, the listeners that have answered it or wait for what it causes. The waiting are read first:
     one that fires meanwhile has its reaction when these are read.
     """
     found: defaultdict[str, set[str]] = defaultdict(set)
     if not ids:
         return found
-    for row in db.execute(select(scopes.c.id, scopes.c.waiting).where(scopes.c.id.in_(ids))):
+    asked = {"ids": list(ids)}
+    for row in db.execute(_WAITING, asked):
         found[row.id] |= set(row.waiting)
-    there = select(reactions.c.event, reactions.c.listener).where(reactions.c.event.in_(ids), made)
-    for event, listener in db.execute(there):
+    for event, listener in db.execute(made, asked):
         found[event].add(listener)
     return found
 
@@ -114,8 +130,7 @@ def _note(before: int, until: int, missing: Sequence[Pair], now: datetime) -> bo
         if before == 0:
             first = _insert(db, engine_state).values(name=CURSOR, value="0")
             db.execute(first.on_conflict_do_nothing())
-        ours = (engine_state.c.name == CURSOR, engine_state.c.value == str(before))
-        if db.execute(update(engine_state).where(*ours).values(value=str(until))).rowcount == 0:
+        if db.execute(_MOVE, {"before": str(before), "until": str(until)}).rowcount == 0:
             return False
         _keep(db, missing, now)
     if missing:
@@ -126,19 +141,18 @@ def _note(before: int, until: int, missing: Sequence[Pair], now: datetime) -> bo
 def _look_again(now: datetime) -> None:
     """Forget gaps that are none any more, also those that a replay has filled."""
     global _place
-    this = tuple_(coverage_gaps.c.event, coverage_gaps.c.listener)
     with reading() as db:
-        query = select(coverage_gaps.c.event, coverage_gaps.c.listener).where(this > _place)
-        gaps = [(event, name) for event, name in db.execute(query.order_by(*this.clauses).limit(BATCH))]
-        of_gaps = select(*_COLUMNS).where(events.c.id.in_({event for event, _ in gaps}))
-        still = set(_missing(db, db.execute(of_gaps).all(), true())) if gaps else set()
+        query = _GAPS.where(_pair > _place) if any(_place) else _GAPS
+        gaps = [(event, name) for event, name in db.execute(query)]
+        ids = list({event for event, _ in gaps})
+        still = set(_missing(db, db.execute(_OF_GAPS, {"ids": ids}).all(), _MADE)) if gaps else set()
     _place = gaps[-1] if len(gaps) == BATCH else ("", "")
     closed = set(gaps) - still
     if not closed:
         return
     known_now = {event for event, name in closed if name == UNKNOWN}
     with writing() as db:
-        db.execute(delete(coverage_gaps).where(this.in_(closed)))
+        db.execute(delete(coverage_gaps).where(_pair.in_(closed)))
         _keep(db, [pair for pair in still if pair[0] in known_now], now)
     _log.info("reactions turned up", count=len(closed))
 
