@@ -15,6 +15,8 @@ from app.engine.workers import register_tasks
 from tests.integration.engine import toys
 
 FOLDER = Path(os.environ["TOYS"])
+#: Seconds from one check-point of a body to the next.
+PAUSE = 0.1
 
 
 def note(name: str, *words: object) -> None:
@@ -23,7 +25,9 @@ def note(name: str, *words: object) -> None:
 
 
 def work(action: str) -> None:
-    """Take as long as the action's file says; then the effect, under its key."""
+    """Take as long as the action's file says, with check-points if another one is there; then the effect,
+    under its key.
+    """
     at = current()
     wish = FOLDER / f"{action}.seconds"
     seconds = float(wish.read_text()) if wish.exists() else 0.0
@@ -31,7 +35,12 @@ def work(action: str) -> None:
     poison = FOLDER / f"{action}.poison"
     if poison.exists() and at.idempotency_key in poison.read_text():
         os.kill(os.getpid(), SIGKILL)
-    Event().wait(seconds)
+    if (FOLDER / f"{action}.checks").exists():
+        for _ in range(round(seconds / PAUSE)):
+            Event().wait(PAUSE)
+            at.check()
+    else:
+        Event().wait(seconds)
     note("effects", action, at.idempotency_key, at.attempt, time.monotonic())
 
 
