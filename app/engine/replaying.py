@@ -37,10 +37,16 @@ def advance(now: datetime) -> int:
     made, give_up = 0, time.monotonic() + PASS_SECONDS
     for replay in found:
         with apart(replay):
-            while (part := _make_part(replay)) is not None:
-                made += part
-                if time.monotonic() > give_up:
-                    break
+            made += _make_parts(replay, give_up)
+    return made
+
+
+def _make_parts(replay: str, give_up: float) -> int:
+    made = 0
+    while (part := _make_part(replay)) is not None:
+        made += part
+        if time.monotonic() > give_up:
+            break
     return made
 
 

@@ -1,4 +1,4 @@
-"""A poison that kills real workers: buried after its attempts, blocking nobody, redriven when it is harmless."""
+"""A poison that kills real workers: buried after its attempts, blocking nobody, redriven when harmless."""
 
 import json
 from collections.abc import Callable
