@@ -3,6 +3,7 @@
 from app.api import deploy_hooks as deploy_hooks
 from app.api import deploys as deploys
 from app.api import events as events
+from app.api import explain as explain
 from app.api import flows as flows
 from app.api import graph as graph
 from app.api import health as health

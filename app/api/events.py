@@ -126,13 +126,20 @@ def list_events(query: EventPage) -> Any:
 def show_event(path: EventPath) -> Any:
     """One event, and what it caused."""
     log.catch_up()
+    event = require_event(path.id)
     with reading() as db:
-        event = log.get_event(db, path.id)
-        if event is None:
-            raise NotFound("event_not_found", "There is no such event.", "See the list of events.")
-        check_stream(event.stream)
         reactions, caused = views.answers_to(db, event.id), views.caused_by(db, event)
     return said(event) | {
         "reactions": [said_of_reaction(each) for each in reactions],
         "caused": [said(each) for each in caused],
     }
+
+
+def require_event(event_id: str) -> Event:
+    """An event that the asker may see. NotFound `event_not_found`."""
+    with reading() as db:
+        event = log.get_event(db, event_id)
+    if event is None:
+        raise NotFound("event_not_found", "There is no such event.", "See the list of events.")
+    check_stream(event.stream)
+    return event

@@ -6,7 +6,7 @@ from typing import Any
 import rich_click as click
 
 from app.cli.asking import asks, prints
-from app.cli.output import Output, fields, text, when
+from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 from app.cli.timeline import WIDEST, follow_events, words
 from app.engine import rebuild as folding
@@ -18,7 +18,7 @@ MOST = 10_000
 
 @click.group("events")
 def events() -> None:
-    """Events: tail, show, rebuild, verify."""
+    """Events: tail, show, explain, rebuild, verify."""
 
 
 @events.command("tail")
@@ -50,6 +50,17 @@ def show_event(platform: Platform, out: Output, event_id: str) -> None:
     known = {name: value for name, value in event.items() if isinstance(value, str | int)}
     data = json.dumps(event["data"], indent=2, ensure_ascii=False)
     out.answer(event, [*fields(known), *map(text, data.splitlines())])
+
+
+@events.command("explain")
+@click.argument("event_id", metavar="EVENT")
+@click.argument("listener", required=False)
+@asks
+def explain_event(platform: Platform, out: Output, event_id: str, listener: str | None) -> None:
+    """Why a listener did or did not answer an event; without one, all of them."""
+    answer = platform.get(at("events", event_id, "explain"), listener=listener)
+    rows = [(each["listener"], each["code"], each["reason"]) for each in answer["items"]]
+    out.answer(answer["items"], table(("listener", "code", "why"), rows, "No listener was declared."))
 
 
 @events.command("rebuild")

@@ -22,6 +22,8 @@ from app.engine.tables import listener_sets
 
 #: Seconds between two notes of one process that its set is in use.
 AGAIN = 60.0
+#: A set is in use when a process has said so within so many seconds.
+LATELY = 3 * AGAIN
 
 #: Of this process: the database and revision that it has announced, and when it does so again.
 _announced: tuple[object, str] | None = None

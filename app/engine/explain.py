@@ -1,17 +1,24 @@
 """Why a listener did or did not answer an event: for any event and any listener that there is or was."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from app.engine import declared, views
+from app.engine import clock, declared, views
 from app.engine.listeners import LISTENERS, Listener, Listeners
-from app.engine.reactions import CANCELLED, DEAD, SKIPPED, WAITING
+from app.engine.reactions import CANCELLED, DEAD, OPEN, SKIPPED
 from app.engine.signal import Event
-from app.engine.tables import events, scopes
+from app.engine.tables import events, reactions, scopes
 from app.engine.views import Reaction
+from app.errors import NotFound
+
+#: What of an event's data is shown at most.
+LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,88 +27,148 @@ class Explanation:
 
     listener: str
     fired: bool
-    #: One word for machines: `fired`, `waiting`, `dead`, `skipped`, `loop`, `cancelled`, `waiting_to_settle`,
-    #: `type_differs`, `condition_failed`, `not_declared_then`, `not_declared_now`, `unknown_revision`,
-    #: `missing`.
+    #: One word for machines: `fired`, `replayed` (by nothing else), `loop`, `cancelled`, `waiting_to_settle`,
+    #: `type_differs`, `condition_failed`, `not_declared_then`, `not_declared_now`, `unknown_then`, `missing`.
     code: str
-    #: One sentence for people.
+    #: A sentence or two for people.
     reason: str
-    #: The reactions, of the live event first and then of its replays.
-    reactions: tuple[Reaction, ...] = ()
+    #: Its answer: to the live event, else the newest of a replay.
+    reaction: Reaction | None = None
+    #: The live one is 0, those of replays count from 1.
+    generations: tuple[int, ...] = ()
 
 
 def explain(db: Connection, event: Event, listener: str | None = None) -> list[Explanation]:
-    """What became of an event at one listener, or at every one that is declared now or was then.
+    """What became of an event at one listener, or at every one that was declared then or is now.
 
-    A name that nobody has ever declared gives nothing.
+    NotFound `listener_not_found` for a name that no process has ever declared.
     """
-    query = select(events.c.revision).where(events.c.id == event.id)
-    then = declared.set_of(db, db.execute(query).scalar_one())
-    answers = views.answers_to(db, event.id)
-    names = {x.name: None for x in (*(then.all() if then else ()), *LISTENERS.all())}
-    names |= dict.fromkeys(answer.listener for answer in answers)
-    if listener is not None:
-        names = {listener: None} if listener in names or _was_ever(db, listener) else {}
-    waiting = db.execute(select(scopes.c.waiting).where(scopes.c.id == event.id)).scalar() or {}
-    return [
-        _explained(name, event, then, [x for x in answers if x.listener == name], waiting) for name in names
-    ]
+    one_pair = _Explaining(db, event)
+    if listener is None:
+        return [one_pair.explain(name) for name in one_pair.names]
+    if listener not in one_pair.names and not _was_ever(db, listener):
+        like = get_close_matches(listener, one_pair.names, 3, 0.4)
+        hint = f"Did you mean {' or '.join(like)}?" if like else "The map shows all: flask graph show."
+        raise NotFound("listener_not_found", f"There is no listener {listener!r}, and never was.", hint)
+    return [one_pair.explain(listener)]
 
 
 def _was_ever(db: Connection, name: str) -> bool:
-    return any(known and known.get(name) for known in (declared.set_of(db, x) for x in declared.ever(db)))
+    return any(
+        known and known.get(name) for known in (declared.set_of(db, each) for each in declared.ever(db))
+    )
 
 
-def _explained(
-    name: str, event: Event, then: Listeners | None, answers: Sequence[Reaction], waiting: dict[str, Any]
-) -> Explanation:
-    live = [answer for answer in answers if answer.generation == 0]
-    if live:
-        code, reason = _of_reaction(live[0])
-        again = f" It was replayed {len(answers) - 1} times." if len(answers) > 1 else ""
-        fired = code not in ("loop", "cancelled", "skipped")
-        return Explanation(name, fired, code, reason + again, tuple(answers))
-    if name in waiting:
-        reason = f"It waits for all that the event caused to end, until {waiting[name]} at the latest."
-        return Explanation(name, False, "waiting_to_settle", reason, tuple(answers))
-    code, reason = _of_declarations(name, event, then)
-    if answers:
-        reason += f" It was given the event {len(answers)} times by a replay."
-    return Explanation(name, bool(answers), "replayed" if answers else code, reason, tuple(answers))
+class _Explaining:
+    """What is known of an event, read once for all its listeners."""
+
+    def __init__(self, db: Connection, event: Event) -> None:
+        self.db, self.event = db, event
+        revision = db.execute(select(events.c.revision).where(events.c.id == event.id)).scalar_one()
+        self.then: Listeners | None = declared.set_of(db, revision)
+        lately = declared.in_use(db, clock.now(), timedelta(seconds=declared.LATELY))
+        others = [known for row in lately if (known := declared.set_of(db, row.revision))]
+        self.now = {each.name: each for known in (*others, LISTENERS) for each in known.all()}
+        # whoever waits is read first: one that fires meanwhile has its reaction when these are read
+        self.waiting: Mapping[str, str] = (
+            db.execute(select(scopes.c.waiting).where(scopes.c.id == event.id)).scalar() or {}
+        )
+        self.answers = views.answers_to(db, event.id)
+        known_then = [each.name for each in self.then.all()] if self.then else []
+        self.names = list(
+            dict.fromkeys([*known_then, *self.now, *(answer.listener for answer in self.answers)])
+        )
+
+    def explain(self, name: str) -> Explanation:
+        """The event and one listener."""
+        mine = [answer for answer in self.answers if answer.listener == name]
+        generations = tuple(sorted(answer.generation for answer in mine))
+        if mine and mine[0].generation == 0:
+            fired, code, reason = _of_reaction(mine[0])
+            again = f" It was given the event again by {_replays(mine[1:])}." if len(mine) > 1 else ""
+            return Explanation(name, fired, code, reason + again, mine[0], generations)
+        code, reason = self._of_declarations(name)
+        if mine:
+            reason = f"It was given the event by {_replays(mine)}. {reason}"
+            return Explanation(name, True, "replayed", reason, mine[-1], generations)
+        return Explanation(name, False, code, reason)
+
+    def _of_declarations(self, name: str) -> tuple[str, str]:
+        if name in self.waiting:
+            return self._of_waiting(name)
+        if self.then is None:
+            return "unknown_then", "Nobody has written down which listeners the event was matched with."
+        listener = self.then.get(name)
+        if listener is None and name in self.now:
+            return "not_declared_then", "It is declared now, but was not where the event was recorded."
+        if listener is None:
+            return "not_declared_now", "It was declared neither where the event was recorded nor is it now."
+        gone = "" if name in self.now else " It is not declared any more."
+        if self.event.type not in listener.types:
+            heard = " or ".join(listener.types)
+            return "type_differs", f"It answers {heard}; this is {self.event.type}.{gone}"
+        if not listener.accepts(self.event.data):
+            return "condition_failed", f"{_refused(listener, self.event.data)}{gone}"
+        return "missing", f"It should have answered and did not: report it, and replay the event.{gone}"
+
+    def _of_waiting(self, name: str) -> tuple[str, str]:
+        if name not in self.now:
+            gone = "All that the event caused may have ended, but no process declares it now"
+            return "not_declared_now", f"{gone}: it is made when one does that had it then."
+        still = ", ".join(_open_in(self.db, self.event)) or "nothing"
+        until = self.waiting[name]
+        reason = f"It waits for all that the event caused to end, until {until} at most; open: {still}."
+        return "waiting_to_settle", reason
 
 
-def _of_reaction(reaction: Reaction) -> tuple[str, str]:
-    message = (reaction.failure or {}).get("message", "")
-    if reaction.state == SKIPPED:
-        code = "loop" if reaction.outcome == "loop" else "skipped"
-        return code, f"Its reaction was skipped ({reaction.outcome}): {message or 'nothing else is known'}."
+def _of_reaction(reaction: Reaction) -> tuple[bool, str, str]:
+    why = (reaction.failure or {}).get("message", "nothing else is known").rstrip(".")
+    if reaction.state == SKIPPED and reaction.outcome == "loop":
+        return False, "loop", f"It would go round for ever: {why}."
     if reaction.state == CANCELLED:
-        return "cancelled", "Its reaction did not run to its end: the flow was cancelled."
-    if reaction.state == DEAD:
-        return "dead", f"It answered, and its reaction died: {message}."
-    if reaction.state == WAITING:
-        return "waiting", f"It answered; its reaction waits ({reaction.waits_for or 'until it is due'})."
+        begun = "while it was at work" if reaction.started_at else "before it began"
+        return False, "cancelled", f"Its flow was cancelled {begun}."
+    if reaction.state in (DEAD, SKIPPED):
+        given_up = ", and was given up" if reaction.state == SKIPPED else ""
+        return True, "fired", f"It answered, and died{given_up}: {why}."
     outcome = f" ({reaction.outcome})" if reaction.outcome else ""
-    return "fired", f"It answered; its reaction is {reaction.state}{outcome}."
+    return True, "fired", f"It answered; {reaction.action} is {reaction.state}{outcome}."
 
 
-def _of_declarations(name: str, event: Event, then: Listeners | None) -> tuple[str, str]:
-    if then is None:
-        return "unknown_revision", "Nobody has written down which listeners the event was matched with."
-    listener = then.get(name)
-    if listener is None:
-        return "not_declared_then", "The process that recorded the event did not declare it."
-    gone = "" if LISTENERS.get(name) else " It is not declared here any more."
-    if event.type not in listener.types:
-        heard = ", ".join(listener.types)
-        return "type_differs", f"It hears {heard}; the event is {event.type}.{gone}"
-    if not listener.accepts(event.data):
-        return "condition_failed", f"{_failed(listener, event)}{gone}"
-    return "missing", f"It matches and has no reaction: that is a bug, please report it.{gone}"
+def _replays(answers: Sequence[Reaction]) -> str:
+    which = ", ".join(f"{answer.generation} ({answer.state})" for answer in answers)
+    return f"replay {which}" if len(answers) == 1 else f"replays {which}"
 
 
-def _failed(listener: Listener, event: Event) -> str:
-    wrong = [name for name, allowed in listener.when.items() if event.data.get(name) not in allowed]
-    name = wrong[0]
-    allowed = " or ".join(repr(value) for value in listener.when[name])
-    return f"Its condition wants {name} to be {allowed}; it is {event.data.get(name)!r}."
+def _refused(listener: Listener, data: Mapping[str, Any]) -> str:
+    """Which fields do not meet its condition."""
+    wrong = [
+        f"{name} to be {' or '.join(map(_shown, allowed))}; it is {_shown(data.get(name))}"
+        for name, allowed in listener.when.items()
+        if data.get(name) not in allowed
+    ]
+    return f"Its condition wants {', and '.join(wrong)}."
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _open_in(db: Connection, event: Event) -> list[str]:
+    """What keeps the scope of an event open: its unfinished reactions, also those in scopes inside it."""
+    of_flow = (reactions.c.flow == event.flow, reactions.c.state.in_(OPEN), reactions.c.scope.is_not(None))
+    query = select(reactions.c.action, reactions.c.state, reactions.c.scope).where(*of_flow)
+    found = db.execute(query.order_by(reactions.c.id)).all()
+    inside: dict[str | None, bool] = {event.id: True, None: False}
+    return [f"{row.action} ({row.state})" for row in found if _is_inside(db, row.scope, inside)]
+
+
+def _is_inside(db: Connection, scope: str | None, known: dict[str | None, bool]) -> bool:
+    """Whether a scope is one of those that are `known` to be, or lies in one."""
+    passed: list[str | None] = []
+    while scope not in known:
+        passed.append(scope)
+        scope = db.execute(select(scopes.c.parent).where(scopes.c.id == scope)).scalar()
+    known |= dict.fromkeys(passed, known[scope])
+    return known[scope]

@@ -26,6 +26,7 @@ OPERATIONS = {
     "/v1/flows/{id}": {"get"},
     "/v1/events": {"get"},
     "/v1/events/{id}": {"get"},
+    "/v1/events/{id}/explain": {"get"},
     "/v1/events/stream": {"get"},
     "/v1/reactions": {"get"},
     "/v1/reactions/{id}": {"get"},
