@@ -70,6 +70,7 @@ _HAND_BACK = (
         state=READY,
         attempt=reactions.c.attempt - 1,
         fence=reactions.c.fence + 1,
+        due_at=bindparam("at"),
         wake_at=bindparam("again"),
     )
     .returning(*(reactions.c[name] for name in MESSAGE_COLUMNS))
@@ -119,8 +120,9 @@ def hand_back(db: Connection, reaction: str, worker: str) -> Message | None:
     attempt does not count, and what is left of it cannot commit. Its message; None when the worker does not
     have it.
     """
-    again = clock.now() + timedelta(seconds=RESEND_SECONDS)
-    row = db.execute(_HAND_BACK, {"given_up": reaction, "by": worker, "again": again}).one_or_none()
+    now = clock.now()
+    values = {"given_up": reaction, "by": worker, "at": now, "again": now + timedelta(seconds=RESEND_SECONDS)}
+    row = db.execute(_HAND_BACK, values).one_or_none()
     return None if row is None else message_of(row._mapping)
 
 

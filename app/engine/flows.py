@@ -34,7 +34,7 @@ _COUNT_FLOW = (
             else_=func.coalesce(bindparam("end", type_=flows.c.outcome.type), flows.c.outcome, SUCCEEDED),
         ),
         ended_at=case((_open_now > 0, null()), else_=_at),
-        deadline_at=case((flows.c.deadline_at.is_not(None) & (_open_now <= 0), null()), else_=_DEADLINE),
+        deadline_at=case(((_open_now <= 0) & (flows.c.deadline_at > _at), null()), else_=_DEADLINE),
     )
 )
 _TOUCH = update(flows).where(flows.c.id == bindparam("flow"), flows.c.open > 0).values(deadline_at=_DEADLINE)

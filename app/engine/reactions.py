@@ -175,7 +175,7 @@ def insert_many(db: Connection, rows: Sequence[dict[str, Any]], now: datetime) -
 def let_go(db: Connection, which: ColumnElement[bool], now: datetime, **also: Any) -> list[Message]:
     """Make reactions ready that waited; returns their messages, to be sent after the commit."""
     soon = now + timedelta(seconds=RESEND_SECONDS)
-    ready = {"state": READY, "waits_for": None, "due_at": None, "wake_at": soon, **also}
+    ready = {"state": READY, "waits_for": None, "due_at": now, "wake_at": soon, **also}
     gone = update(reactions).where(which, reactions.c.state == WAITING).values(ready).returning(*MESSAGE)
     messages = [message_of(row._mapping) for row in db.execute(gone)]
     return sorted(messages, key=lambda message: message.reaction)  # the oldest first

@@ -140,7 +140,7 @@ def _expire(reaction: str, stream: str, now: datetime, found: Expired) -> None:
 def _take_lease_away(db: Connection, reaction: str, now: datetime) -> bool:
     """Make a running reaction ready again; False when its lease is not over, or not any more."""
     over = (rows.c.id == reaction, rows.c.state == RUNNING, WATCH.over(rows.c.wake_at, now))
-    again = {"state": READY, "wake_at": now, "fence": rows.c.fence + 1}
+    again = {"state": READY, "due_at": now, "wake_at": now, "fence": rows.c.fence + 1}
     return db.execute(update(rows).where(*over).values(again)).rowcount == 1
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, case, func, select, update
 
 from app.engine import log, waits
 from app.engine.claims import Ending
@@ -130,7 +130,7 @@ def _look_at(work: Recording, flow: str) -> bool:
     row = work.db.execute(overdue).one_or_none()
     if row is None:
         return False
-    stall, progress = _stall(work.db, flow), min(_progress(work.db, row), work.now)
+    stall, progress = _stall(work.db, flow), _progress(work.db, row, work.now)
     has_stalled, deadline = False, None
     if row.open > 0:
         until = max(progress, _next_moment(work.db, flow, work.now) or progress) + PATIENCE
@@ -159,16 +159,18 @@ def _stall(db: Connection, flow: str) -> _Stall | None:
     return _Stall(last.time, last.time - timedelta(seconds=last.data["age_s"]))
 
 
-def _progress(db: Connection, flow: Row[Any]) -> datetime:
-    """When something has happened in a flow; what followers do, and what is said here, is no progress."""
+def _progress(db: Connection, flow: Row[Any], now: datetime) -> datetime:
+    """When something has happened in a flow, which may be that something could go on. What followers do, and
+    what is said here, is no progress.
+    """
     recorded = select(func.max(events.c.time)).where(
         events.c.flow == flow.id, ~events.c.follower, events.c.type.not_in(_TOLD)
     )
-    worked = select(func.max(reactions.c.started_at), func.max(reactions.c.ended_at)).where(
-        reactions.c.flow == flow.id, ~reactions.c.follower
-    )
+    due = case((reactions.c.due_at <= now, reactions.c.due_at))
+    worked = select(*(func.max(each) for each in (reactions.c.started_at, reactions.c.ended_at, due)))
+    worked = worked.where(reactions.c.flow == flow.id, ~reactions.c.follower)
     moments = (flow.started_at, db.execute(recorded).scalar(), *db.execute(worked).one())
-    latest: datetime = max(moment for moment in moments if moment is not None)
+    latest: datetime = min(now, max(moment for moment in moments if moment is not None))
     return latest
 
 
