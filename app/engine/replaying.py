@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, select, update
 
 from app.engine import past, replays
 from app.engine.database import reading
@@ -25,6 +25,7 @@ AHEAD = 500
 CATCH_UP = 1.0
 #: One pass makes reactions for so many seconds; one that waits for the workers is looked at that often.
 PASS_SECONDS, LOOK_SECONDS = 2.0, 1.0
+LONGEST = timedelta(seconds=1 / past.SLOWEST + LOOK_SECONDS)
 #: At least so many events are looked at together: those that get no reaction cost none of the rate.
 FEW = 20
 
@@ -32,9 +33,9 @@ FEW = 20
 def advance(now: datetime) -> int:
     """Make the reactions of replays that are due by now; returns how many."""
     with reading() as db:
-        due = select(rows.c.id).where(rows.c.wake_at <= now).order_by(rows.c.wake_at, rows.c.id)
-        found = list(db.execute(due).scalars())
-    made, give_up = 0, time.monotonic() + PASS_SECONDS
+        found = list(db.execute(select(rows.c.id).where(_is_due(now)).order_by(rows.c.wake_at)).scalars())
+    give_up = time.monotonic() + PASS_SECONDS
+    made = 0
     for replay in found:
         with apart(replay):
             made += _make_parts(replay, give_up)
@@ -50,10 +51,15 @@ def _make_parts(replay: str, give_up: float) -> int:
     return made
 
 
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """What may go on by now; what is put off for longer than any rate is so by a wrong clock."""
+    return (rows.c.wake_at <= now) | (rows.c.wake_at > now + LONGEST)
+
+
 def _make_part(replay: str) -> int | None:
     """Make some of a replay's reactions; None when it is not due, or another sweep is at it."""
     with recording(stage="replay") as work:
-        due = rows.c.id == replay, rows.c.state == RUNNING, rows.c.wake_at <= work.now
+        due = rows.c.id == replay, rows.c.state == RUNNING, _is_due(work.now)
         row = work.db.execute(select(rows).where(*due).with_for_update(skip_locked=True)).one_or_none()
         if row is None:
             return None

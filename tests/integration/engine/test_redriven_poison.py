@@ -1,4 +1,4 @@
-"""A poison that kills real workers: buried after its attempts, blocking nobody, redriven when harmless."""
+"""A poison that kills real workers: buried after its attempts, blocking nobody, and redriven when mended."""
 
 import json
 from collections.abc import Callable

@@ -125,6 +125,18 @@ def test_a_rate_is_kept_also_after_the_sweep_was_away(world: ModuleType, simulat
     assert look(replay).made == 60
 
 
+def test_a_replay_goes_on_when_the_clock_was_set_back(world: ModuleType, simulation: Simulation) -> None:
+    past_of(world, 5)
+    on(world.Packed, do=world.send, name=SEND)
+    replay = begin(rate=1)
+    sweep()
+    simulation.clock.shift(-timedelta(days=1))
+    for _ in range(6):
+        sweep()
+        simulation.clock.shift(timedelta(seconds=1))
+    assert look(replay).made == 5
+
+
 def test_a_replay_is_never_far_ahead_of_the_workers(
     world: ModuleType, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
