@@ -58,7 +58,8 @@ class Retried(BaseModel):
 
 
 class ReactionAnswer(BaseModel):
-    """One listener's answer to one event. `due_at` is when a waiting one goes on.
+    """One listener's answer to one event. `waits_for` says what a waiting one waits for (retry, delay, slot,
+    rate, key or event), `due_at` until when, and `key` what orders it or what the event must have.
 
     The failure's `traceback` stands only in the answer about one reaction, for the scopes deploy and admin.
     """
@@ -75,6 +76,7 @@ class ReactionAnswer(BaseModel):
     outcome: str | None
     attempt: int
     key: str | None
+    waits_for: str | None
     due_at: Moment | None
     failure: dict[str, Any] | None
     created_at: Moment

@@ -63,7 +63,21 @@ def _lines(flow: dict[str, Any]) -> list[str]:
 
 
 def _answer(reaction: dict[str, Any]) -> str:
+    waits = f" ({_waits(reaction)})" if reaction["waits_for"] else ""
     tries = f", attempt {reaction['attempt']}" if reaction["attempt"] > 1 else ""
     failure = reaction["failure"]
     why = f": {text(failure['message'])} [{failure['code']}]" if failure else ""
-    return f"{reaction['action']} {coloured(reaction['state'])}{tries}{why}"
+    return f"{reaction['action']} {coloured(reaction['state'])}{waits}{tries}{why}"
+
+
+def _waits(reaction: dict[str, Any]) -> str:
+    """What a waiting reaction waits for, and until when at most."""
+    what, key = reaction["waits_for"], text(reaction["key"] or "")
+    words = {
+        "key": f"its turn among those of {key}",
+        "event": f"another event of {key}",
+        "delay": "its time",
+        "rate": "its time",
+    }
+    until = f", until {when(reaction['due_at'])}" if reaction["due_at"] else ""
+    return f"for {words.get(what, f'a {what}')}{until}"

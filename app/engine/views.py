@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, select
 
 from app.engine.flows import RUNNING
 from app.engine.log import EVENT_COLUMNS, event_of
@@ -58,7 +58,8 @@ class Reaction:
 
 
 _FLOW = select(*(flows.c[name] for name in Flow.__slots__))
-_REACTION = select(*(reactions.c[name] for name in Reaction.__slots__))
+_WAITS_FOR = case((reactions.c.state == WAITING, reactions.c.waits_for)).label("waits_for")
+_REACTION = select(*(reactions.c[name] for name in Reaction.__slots__ if name != "waits_for"), _WAITS_FOR)
 
 
 def flow_page(db: Connection, limit: int, after: str | None = None, **equal: str | None) -> list[Flow]:

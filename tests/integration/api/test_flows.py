@@ -17,7 +17,7 @@ from tests.unit.content.forge import zip_of
 
 SHAPE = {
     "id", "event", "listener", "generation", "action", "state", "outcome", "attempt", "key", "due_at",
-    "failure", "started_at", "ended_at", "flow", "label", "follower", "created_at",
+    "waits_for", "failure", "started_at", "ended_at", "flow", "label", "follower", "created_at",
 }  # fmt: skip
 
 
@@ -135,6 +135,7 @@ def test_a_flow_waits_while_all_that_is_open_waits_for_its_time(
     )
     assert waiting["failure"]["code"] == "backend_full"
     assert waiting["due_at"] > waiting["started_at"]
+    assert (waiting["waits_for"], waiting["key"]) == ("retry", None)
 
 
 def test_a_failed_deploy_says_at_which_stage_and_why(
