@@ -1,6 +1,8 @@
 """Dead letters: one or many are tried again or given up, and flows, scopes and lines go on as they should."""
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -159,6 +161,22 @@ def test_only_the_dead_are_redriven_or_given_up_and_only_once(buried: str, drain
     assert count(buried, "platform.reaction.redriven") == 1
     drain()
     assert reaction_of("toys.insure").attempt == 1
+
+
+def test_of_many_clicks_at_once_one_counts(buried: str) -> None:
+    dead = reaction_of("toys.insure").id
+
+    def click(_: int) -> str:
+        try:
+            again(dead)
+        except Conflict as refused:
+            return refused.code
+        return "redriven"
+
+    with ThreadPoolExecutor(6) as people:
+        answers = Counter(people.map(click, range(6)))
+    assert answers == {"redriven": 1, "reaction_not_dead": 5}
+    assert flow_row(buried).open == 1
 
 
 def test_many_are_found_by_what_they_have_in_common(toys: ModuleType, simulation: Simulation) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from types import ModuleType
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import current, follow, now, on, reading, recording, replays
+from app.engine import current, follow, now, on, reading, recording, replaying, replays
 from app.engine.listeners import LISTENERS
 from app.engine.rebuild import verify
 from app.engine.redrive import redrive
@@ -123,6 +124,24 @@ def test_a_rate_is_kept_also_after_the_sweep_was_away(world: ModuleType, simulat
         sweep()
         assert look(replay).made <= 7 + 5 * (now() - began).total_seconds()
     assert look(replay).made == 60
+
+
+def test_sweeps_at_once_make_no_reaction_twice(
+    world: ModuleType,
+    simulation: Simulation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("app.engine.past.BATCH", 10)
+    monkeypatch.setattr("app.engine.replaying.FEW", 1)
+    past = past_of(world, 60)
+    on(world.Packed, do=world.send, name=SEND)
+    both = [begin(), begin()]
+    with ThreadPoolExecutor(4) as sweeps:
+        total = sum(sweeps.map(lambda _: replaying.advance(now()), range(8)))
+    assert total == sum(look(replay).made for replay in both) == 60
+    assert sorted(row.event for row in rows_of(reactions, listener=SEND)) == sorted(past)
+    assert "could not deal with" not in capsys.readouterr().out
 
 
 def test_a_replay_goes_on_when_the_clock_was_set_back(world: ModuleType, simulation: Simulation) -> None:
