@@ -112,4 +112,4 @@ def test_no_plan_of_troubles_makes_it_end_otherwise(simulation: Simulation, engi
             one_run(simulation, len(plan), plan)
             check_run()
 
-    explore(run, KINDS, places=40, examples=12)
+    explore(run, KINDS, places=40, examples=8)

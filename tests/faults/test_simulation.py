@@ -21,7 +21,7 @@ from tests.fixtures.simulation import KINDS, Simulation
 ROOT = Path(__file__).parents[2]
 SEED = 17
 PIECES, ORDERS = 1, "ab"
-SEEDS = range(25)
+SEEDS = range(20)
 one_database = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 

@@ -97,8 +97,8 @@ class GivenUp(Domain, type="toy.domain.given_up", ends="failed"):
 
 
 def check_pause(checks: int) -> timedelta:
-    """How long to wait after so many checks: twice as long each time, at most a day."""
-    return timedelta(seconds=min(MINUTE * 2**checks, DAY))
+    """How long to wait after so many checks: twice as long each time, at most three days."""
+    return timedelta(seconds=min(MINUTE * 2**checks, 3 * DAY))
 
 
 @fold(Added)
