@@ -59,7 +59,9 @@ class Reaction:
 
 _FLOW = select(*(flows.c[name] for name in Flow.__slots__))
 _WAITS_FOR = case((reactions.c.state == WAITING, reactions.c.waits_for)).label("waits_for")
-_REACTION = select(*(reactions.c[name] for name in Reaction.__slots__ if name != "waits_for"), _WAITS_FOR)
+_REACTION: Select[Any] = select(
+    *(reactions.c[name] for name in Reaction.__slots__ if name != "waits_for"), _WAITS_FOR
+)
 
 
 def flow_page(db: Connection, limit: int, after: str | None = None, **equal: str | None) -> list[Flow]:
