@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from app.api.auth import scope
 from app.api.requests import Text
 from app.api.v1 import v1
-from app.engine import graph
+from app.engine import declared, graph, reading
 from app.engine.signal import SIGNALS
 from app.errors import InvalidInput
 
@@ -33,8 +33,10 @@ class GraphQuery(BaseModel):
 @scope("read")
 def show_graph(query: GraphQuery) -> Any:
     """What is declared to lead to what, as data or as a picture's text."""
+    with reading() as db:
+        elsewhere = declared.elsewhere(db)
     if query.format == "mermaid":
         if query.flow not in (None, *(signal.starts for signal in SIGNALS.values())):
             raise InvalidInput("flow_kind_unknown", "No flow is of that kind.", "Try deploy, or rollback.")
-        return Response(graph.mermaid(query.flow), content_type=f"{MERMAID}; charset=utf-8")
-    return graph.describe()
+        return Response(graph.mermaid(query.flow, elsewhere), content_type=f"{MERMAID}; charset=utf-8")
+    return graph.describe(elsewhere)

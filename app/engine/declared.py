@@ -3,9 +3,10 @@
 So it can be said later, and by another process, which listeners an event was matched with.
 """
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -54,6 +55,33 @@ def _write(db: Connection, revision: str) -> None:
     }
     insert = (postgresql if is_postgres(db) else sqlite).insert(listener_sets).values(row)
     db.execute(insert.on_conflict_do_update(index_elements=["revision"], set_={"seen_at": now}))
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What processes declare that are in use, and this one does not: listeners, and actions as the map shows
+    them.
+    """
+
+    listeners: tuple[Listener, ...] = ()
+    actions: tuple[dict[str, Any], ...] = ()
+
+
+def elsewhere(db: Connection) -> Elsewhere:
+    """What this process does not declare. One that it declares otherwise counts as well."""
+    rows = in_use(db, clock.now(), timedelta(seconds=LATELY))
+    sets = filter(None, (set_of(db, row.revision) for row in rows))
+    mine = {_key(listener) for listener in LISTENERS.all()}
+    theirs = {_key(listener): listener for known in sets for listener in known.all()}
+    actions = {action["name"]: action for row in rows for action in row.actions}
+    return Elsewhere(
+        tuple(listener for key, listener in theirs.items() if key not in mine),
+        tuple(action for name, action in sorted(actions.items()) if name not in ACTIONS),
+    )
+
+
+def _key(listener: Listener) -> str:
+    return json.dumps(_plain(listener), sort_keys=True)
 
 
 def described(action: Action) -> dict[str, Any]:

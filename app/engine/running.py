@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from app.engine import claims, faults
+from app.engine import claims, faults, passing
 from app.engine.actions import Action, Attempt, Cancelled, LostLease, attempting
 from app.engine.claims import Ending
 from app.engine.database import writing
@@ -38,7 +38,7 @@ def run(action: Action, reaction: str, *, redelivered: bool = False) -> str:
         log.warning("reaction was left to the sweep", reaction=reaction, action=action.name, error=str(error))
         outcome = LEFT
     except UnknownSignal as error:
-        log.warning("reaction was put back", reaction=reaction, action=action.name, error=str(error))
+        passing.put_back(reaction, action.name, str(error))
         outcome = LEFT
     except LostLease:
         outcome = LOST

@@ -11,6 +11,7 @@ from celery.beat import Scheduler
 
 from app.engine.actions import ACTIONS, Action
 from app.engine.handback import AtWork, HandBack
+from app.engine.passing import Passing
 from app.engine.queue import sweep_pause
 from app.engine.running import run
 from app.engine.sweep import sweep
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 def register_tasks(celery: Celery) -> None:
     """Make every declared action a Celery task of the same name; what a worker cannot end it hands back."""
-    celery.steps["worker"].add(HandBack)
+    celery.steps["worker"].update((HandBack, Passing))
     for action in ACTIONS.values():
         _register(celery, action)
 

@@ -3,6 +3,7 @@
 from unittest.mock import ANY, Mock
 
 import pytest
+from celery import signals
 from celery.utils.imports import symbol_by_name
 from kombu import Connection
 
@@ -58,6 +59,21 @@ def test_a_worker_looks_every_other_second_for_a_broker_however_long_that_is_awa
     consumer = symbol_by_name(celery.conf.worker_consumer)(None, app=celery, controller=Mock())
     consumer.connection_for_read()
     assert asked == {"interval_start": 2, "interval_step": 0, "interval_max": 2, "callback": ANY}
+
+
+def test_an_unknown_task_is_dropped_without_a_word_and_told_to_who_listens(celery, caplog):
+    heard = []
+
+    def hear(name, id, **_):
+        heard.append((name, id))
+
+    signals.task_unknown.connect(hear)
+    consumer = symbol_by_name(celery.conf.worker_consumer)(None, app=celery, controller=Mock())
+    message = Mock(headers={"task": "sites.build", "id": "r1"})
+    consumer.on_unknown_task(None, message, KeyError("sites.build"))
+    assert heard == [("sites.build", "r1")]
+    assert message.reject_log_error.call_count == 1
+    assert caplog.records == []
 
 
 def test_a_broker_on_a_socket_is_understood_by_kombu_and_by_the_redis_client(celery):

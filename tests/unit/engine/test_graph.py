@@ -1,10 +1,13 @@
 """The map of what is declared, as data, as a picture, and as a list of likely mistakes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.engine import FailureSignal, Signal, action, follow, graph, on, settled
+from app.engine.declared import Elsewhere
+from app.engine.listeners import LISTENERS, Listener
 
 
 @pytest.fixture
@@ -56,6 +59,7 @@ def test_the_map_names_events_listeners_and_actions(shop: dict[str, Any]) -> Non
         "about": "Somebody wants it.",
         "starts": "order",
         "ends": None,
+        "here": True,
     }
     assert described["listeners"][2] == {
         "name": "test_graph:test_graph.tell",
@@ -64,6 +68,10 @@ def test_the_map_names_events_listeners_and_actions(shop: dict[str, Any]) -> Non
         "do": "test_graph.tell",
         "follows": True,
         "settled_within": None,
+        "key": None,
+        "after": None,
+        "until": [],
+        "here": True,
     }
     assert described["listeners"][1]["settled_within"] == 60
     assert described["actions"][1] == {
@@ -71,6 +79,7 @@ def test_the_map_names_events_listeners_and_actions(shop: dict[str, Any]) -> Non
         "about": "Pay for it.",
         "service": "bank",
         "records": ["shop.order.paid", "shop.payment.failed"],
+        "here": True,
     }
 
 
@@ -92,6 +101,22 @@ def test_the_picture_of_one_kind_of_flow_leaves_the_rest_out(shop: dict[str, Any
     assert "shop_floor_cleaned" in graph.mermaid()
     assert "shop_floor_cleaned" not in graph.mermaid("order")
     assert graph.mermaid("order").count("-->") == 1
+
+
+def test_what_only_other_processes_declare_is_on_the_map_and_marked(shop: dict[str, Any]) -> None:
+    hears = Listener("x:wrap", ("shop.order.paid", "shop.gift.chosen"), "x.wrap", outer=True)
+    otherwise = replace(LISTENERS.all()[0], follower=True)
+    wrap = {"name": "x.wrap", "about": "Wrap it.", "service": "belt", "records": ["shop.gift.wrapped"]}
+    theirs = Elsewhere((hears, otherwise), (wrap,))
+    described = graph.describe(theirs)
+    foreign = {part: [each for each in described[part] if not each["here"]] for part in described}
+    assert [each["type"] for each in foreign["events"]] == ["shop.gift.chosen", "shop.gift.wrapped"]
+    assert [each["name"] for each in foreign["listeners"]] == ["x:wrap", otherwise.name]
+    assert foreign["actions"] == [{**wrap, "here": False}]
+    for picture in (graph.mermaid(None, theirs), graph.mermaid("order", theirs)):
+        assert '-->|"x.wrap (elsewhere)"| shop_gift_wrapped["shop.gift.wrapped"]' in picture
+        assert '-.->|"test_graph.pay (elsewhere)"|' in picture
+    assert "elsewhere" not in graph.mermaid("cleaning", theirs)
 
 
 def test_a_sound_map_has_no_mistakes(shop: dict[str, Any]) -> None:
