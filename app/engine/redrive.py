@@ -14,8 +14,8 @@ from app.engine.signal import SIGNALS, ReactionDeadLettered
 from app.engine.tables import events, reactions
 from app.errors import Conflict, NotFound
 
-#: At most so many are let go in one transaction.
-MOST = 1000
+#: At most so many are let go in one transaction: two seconds in which nobody else writes to SQLite.
+MOST = 500
 GIVEN_UP = "given_up"
 
 _IS_DEAD = reactions.c.state == literal(DEAD, literal_execute=True)  # spelt out: the index has it so
