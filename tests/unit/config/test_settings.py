@@ -117,7 +117,9 @@ def test_the_addresses_for_people_follow_from_where_the_servers_listen(host, pub
     assert (settings.public_url, settings.gateway_url) == (public, gateway)
 
 
-@pytest.mark.parametrize("bad", ["example.org", "ftp://example.org", "http://", "https://a/?x=1", "https://a/#x"])
+@pytest.mark.parametrize(
+    "bad", ["example.org", "ftp://example.org", "http://", "https://a/?x=1", "https://a/#x"]
+)
 def test_an_address_for_people_must_be_one_they_can_open(bad):
     with pytest.raises(SettingsError, match=r"GATEWAY_URL: is not an address .*\(it is "):
         load_settings(gateway_url=bad)
