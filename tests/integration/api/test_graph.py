@@ -1,0 +1,32 @@
+"""`/v1/graph` beside processes of another version: what they declare is on the map, marked, while they live."""
+
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+
+from app.engine import follow, on, recording
+from app.engine.declared import LATELY
+from app.factory import create_app
+from tests.fixtures.api import Api
+from tests.fixtures.simulation import Simulation
+from tests.fixtures.toys import forget_listeners
+from tests.integration.engine.looking import order
+
+
+def test_the_map_shows_what_only_other_processes_declare_while_they_are_there(
+    toys: ModuleType, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = Api(create_app()).bearing("read")
+    follow(toys.Ordered, do=toys.note, name="newer:note")
+    order(toys)  # as a newer process would
+    forget_listeners(monkeypatch)
+    on(toys.Ordered, do=toys.pack)
+    with recording():
+        pass
+    listed = api.get("/v1/graph").json["listeners"]
+    assert [each["name"] for each in listed if each["here"]] == ["test_graph:toys.pack"]
+    assert "newer:note" in [each["name"] for each in listed if not each["here"]]
+    assert "toys.note (elsewhere)" in api.get("/v1/graph?format=mermaid").text
+    simulation.clock.shift(timedelta(seconds=LATELY))
+    assert [each["name"] for each in api.get("/v1/graph").json["listeners"]] == ["test_graph:toys.pack"]
