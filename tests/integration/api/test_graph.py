@@ -1,4 +1,4 @@
-"""`/v1/graph` beside processes of another version: what they declare is on the map, marked, while they live."""
+"""`/v1/graph` beside processes of another version: what they declare is on the map, marked as theirs."""
 
 from datetime import timedelta
 from types import ModuleType
