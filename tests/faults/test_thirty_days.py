@@ -21,7 +21,7 @@ from tests.integration.engine.looking import rows_of
 HOST = "example.org"
 DAY = 86400
 SEEDS = seeds(range(4))
-#: Of real time, or of a processor's. PostgreSQL asks a server over a socket for some thousand statements.
+#: Of real time, or of a processor. PostgreSQL asks a server over a socket for each of a thousand statements.
 MOST_SECONDS = {"sqlite": 1, "postgresql": 3}
 #: By how much chaos may be late: what was held up, then lost, then taken by workers that died.
 SLACK = timedelta(hours=2)
