@@ -27,32 +27,24 @@ class Machine:
     """A computer: time passes on all its clocks, and one of them can be set."""
 
     def __init__(self, simulation: Simulation) -> None:
-        self.simulation, self.up = simulation, timedelta()
-
-    def ticks(self) -> float:
-        return self.up.total_seconds()
+        self.simulation = simulation
 
     def wait(self, time: timedelta) -> None:
         """Time passes, in which hearts beat and sweeps go on; the last one is left to the test."""
         while time > MINUTE:
-            self.pass_time(MINUTE)
+            self.simulation.wait(MINUTE)
             sweep()
             time -= MINUTE
-        self.pass_time(time)
-
-    def pass_time(self, time: timedelta) -> None:
-        self.up += time
         self.simulation.wait(time)
 
     def set_clock(self, by: timedelta) -> None:
-        self.simulation.clock.shift(by)
+        self.simulation.jump(by)
         sweep()
 
 
 @pytest.fixture
 def machine(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Machine:
     running = Machine(simulation)
-    monkeypatch.setattr(clock, "ticks", running.ticks)
     monkeypatch.setattr(WATCH, "_jumps", [])
     monkeypatch.setattr(WATCH, "_looked", None)
     monkeypatch.setattr(AHEAD, "_next_look", 0.0)
