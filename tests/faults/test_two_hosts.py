@@ -23,7 +23,7 @@ from tests.integration.engine.looking import order, rows_of
 CELERY = (str(BIN / "celery"), "-A", "tests.integration.engine.toy_worker")
 WORKER = ("--without-gossip", "--without-mingle", "-l", "INFO")
 #: Seconds: a body takes longer than its lease, and what was lost on the way is sent again after five, ten ...
-LEASE, BODY, PATIENCE = 2, 6, 40
+LEASE, BODY, PATIENCE, MOST_ORDERS = 2, 6, 40, 100
 
 
 @pytest.fixture
@@ -82,8 +82,10 @@ def is_sent(parcel: str) -> bool:
 
 
 def order_until(toys: ModuleType, name: str, host: str) -> str:
-    """Order parcels one after the other until one is taken up on this host; that one."""
-    for number in range(12):
+    """Order parcels one after the other until one is taken up on this host, which may have to find its way
+    to the broker first; that one.
+    """
+    for number in range(MOST_ORDERS):
         parcel = f"{name} {number}"
         order(toys, parcel)
         wait_for(lambda parcel=parcel: host_of(parcel), seconds=PATIENCE, what=f"{parcel} to be taken up")
@@ -118,6 +120,7 @@ def test_a_host_that_is_cut_off_loses_its_work_to_the_other_and_comes_back(
 
     hosts.join_again("a")
     wait_for(lambda: outer["a"].says(": 'lost'"), seconds=PATIENCE, what="the late commit to fail")
+    seconds.write_text("0.2")  # slow enough for the other host to have its hands full
     order_until(toys, "after", "a")
     wait_for(lambda: not any(row.open for row in rows_of(flows)), seconds=PATIENCE, what="all flows to end")
     check_world(tmp_path)
