@@ -3,7 +3,15 @@
 from typing import Annotated, Any
 
 from flask import Response, jsonify
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from app.api.auth import another_site, asker, scope
 from app.api.commands import Answer, Repeatable, perform
@@ -21,8 +29,18 @@ from app.engine.replays import Replay
 TAGS: Any = [{"name": "Replays", "description": "Past events, given to one listener again."}]
 
 Place = Annotated[int, Field(strict=True, ge=0)]
+
+
+def _place_or_time(said: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(said)
+    except ValidationError as error:  # it says of each of the two what is wrong
+        likes = "no time like 2026-01-31T12:00:00Z and no date like 2026-01-31"
+        raise ValueError(f"Is no position in the log (0, 1, 2, ...), {likes}") from error
+
+
 #: A place in the log, or an instant.
-Bound = Place | Instant
+Bound = Annotated[Place | Instant, WrapValidator(_place_or_time)]
 
 
 class ReplayPath(BaseModel):
@@ -41,10 +59,10 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     listener: Text
-    begin: Bound | None = Field(None, alias="from", description="The first position, or a time.")
+    begin: Bound | None = Field(None, alias="from", description="The first position, a time or a date.")
     after: Place | None = Field(None, description="The position behind which it begins, in place of `from`.")
-    until: Bound | None = Field(None, description="The last position, or a time.")
-    rate: float | None = None
+    until: Bound | None = Field(None, description="The last position, a time or a date.")
+    rate: float | None = Field(None, allow_inf_nan=False)
     again: bool = False
     dry_run: bool = Field(False, description="Count, show some of the events, and change nothing.")
 

@@ -15,6 +15,7 @@ from app.errors import InvalidInput, NotFound, Unsupported
 #: Largest body of a request that is no upload.
 MAX_BODY_BYTES = 1 << 20
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -46,8 +47,10 @@ Moment = Annotated[
 
 
 def _spelt_out(value: object) -> object:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        return f"{value}T00:00:00Z"
     if not (isinstance(value, str) and _RFC_3339.match(value)):
-        raise ValueError("Is no time like 2026-01-31T12:00:00Z")
+        raise ValueError("Is no time like 2026-01-31T12:00:00Z, and no date like 2026-01-31")
     return value
 
 
@@ -58,8 +61,11 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("Lies outside of the years 1 to 9999") from error
 
 
-#: An instant that is sent: RFC 3339, with its offset from UTC.
-Instant = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_in_utc)]
+_TIME_OR_DATE: Any = {"anyOf": [{"type": "string", "format": name} for name in ("date-time", "date")]}
+#: An instant that is sent: RFC 3339 with its offset from UTC, or a date, which is its midnight in UTC.
+Instant = Annotated[
+    AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_in_utc), WithJsonSchema(_TIME_OR_DATE)
+]
 
 
 class JsonRequest(Request):

@@ -60,7 +60,7 @@ def show_reaction(platform: Platform, out: Output, reaction_id: str) -> None:
 @click.option("--action", metavar="NAME", help="The dead ones of an action.")
 @click.option("--code", metavar="CODE", help="Those that died of a failure with this code.")
 @click.option("--flow", metavar="ID", help="The dead ones of a flow.")
-@click.option("--since", metavar="TIME", help="Those that died then or later: 2026-01-31T12:00:00Z")
+@click.option("--since", metavar="TIME", help="That died then or later: 2026-01-31T12:00:00Z, 2026-01-31")
 @asks
 def retry(
     platform: Platform, out: Output, /, reaction_ids: tuple[str, ...], every: bool, **like: Any

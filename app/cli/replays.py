@@ -1,5 +1,6 @@
 """`flask replays`: past events for one listener, tried out, begun, watched and cancelled."""
 
+import math
 from typing import Any
 
 import rich_click as click
@@ -11,6 +12,12 @@ from app.cli.platform import Platform, at
 HEAD = ("id", "listener", "state", "made", "of", "suppressed", "started")
 
 
+def _finite(_context: click.Context, _option: click.Parameter, said: float | None) -> float | None:
+    if said is not None and not math.isfinite(said):
+        raise click.BadParameter(f"{said} is no rate: say how many reactions per second.")
+    return said
+
+
 @click.group("replays")
 def replays() -> None:
     """Replays: start, list, show, cancel."""
@@ -18,9 +25,9 @@ def replays() -> None:
 
 @replays.command("start")
 @click.argument("listener", metavar="LISTENER")
-@click.option("--from", "begin", metavar="WHERE", help="From this position in the log, or from this time on.")
-@click.option("--until", metavar="WHERE", help="Up to this position or time.")
-@click.option("--rate", type=float, metavar="N", help="At most so many reactions per second.")
+@click.option("--from", "begin", metavar="WHERE", help="From this position in the log, this time or date on.")
+@click.option("--until", metavar="WHERE", help="Up to this position, time or date (its midnight in UTC).")
+@click.option("--rate", type=float, callback=_finite, metavar="N", help="At most so many reactions a second.")
 @click.option("--again", is_flag=True, help="Also events that the listener has answered before.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 @asks

@@ -1,6 +1,7 @@
 """Replays over HTTP: tried out, begun, watched and cancelled, by those who may."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +84,9 @@ def test_a_range_is_given_in_positions_or_times(api: Api) -> None:
 
     assert count(**{"from": place}) == count(after=place - 1) == count(until=place) == 1
     assert count(**{"from": time}) == count(until=time) == count(**{"from": time, "until": place}) == 1
+    day = synced.time.date()
+    assert count(**{"from": str(day)}) == count(until=str(day + timedelta(days=1))) == 1
+    assert count(**{"from": place, "until": str(day + timedelta(days=1))}) == 1
     assert count(**{"from": place + 1}) == count(after=place) == count(until=place - 1) == 0
 
 
@@ -131,6 +135,11 @@ MEANINGLESS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"from": True}, "request_invalid"),
     ({"from": "yesterday"}, "request_invalid"),
     ({"until": "2026-01-01T00:00:00"}, "request_invalid"),
+    ({"until": "2026-13-01"}, "request_invalid"),
+    ({"until": "1.5"}, "request_invalid"),
+    ({"until": 1.0}, "request_invalid"),
+    ({"until": [1]}, "request_invalid"),
+    ({"until": "2000-01-01"}, "range_empty"),
     ({"limit": 5}, "request_invalid"),
     ({"begin": 5}, "request_invalid"),
     ({"listener": None}, "request_invalid"),
@@ -145,6 +154,25 @@ def test_a_wish_that_means_nothing_is_refused(
 ) -> None:
     refused(sqlite_api.post("/v1/replays", {"listener": LISTENER, "dry_run": dry_run, **wish}), 422, code)
     assert sqlite_api.get("/v1/replays").json["items"] == []
+
+
+@pytest.mark.parametrize("wrong", ["yesterday", -1, True, 1.5, "2026-02-30", ["2026-01-01"], {}])
+def test_a_bound_that_is_none_is_refused_in_one_sentence(sqlite_api: Api, wrong: object) -> None:
+    answer = sqlite_api.post("/v1/replays", {"listener": LISTENER, "from": wrong})
+    problem = refused(answer, 422, "request_invalid")
+    assert problem["detail"] == (
+        "from: is no position in the log (0, 1, 2, ...), no time like 2026-01-31T12:00:00Z"
+        " and no date like 2026-01-31."
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [("NaN", 400, "json_invalid"), ("Infinity", 400, "json_invalid"), ("1e999", 422, "request_invalid")],
+)
+def test_a_rate_that_is_no_number_is_refused(sqlite_api: Api, number: str, status: int, code: str) -> None:
+    wish = f'{{"listener": "{LISTENER}", "rate": {number}}}'
+    refused(sqlite_api.post("/v1/replays", data=wish, content_type="application/json"), status, code)
 
 
 def test_replays_are_for_administrators_of_all_sites(sqlite_api: Api) -> None:

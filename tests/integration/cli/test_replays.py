@@ -34,8 +34,9 @@ def test_a_replay_is_tried_out_begun_and_shown(live, drain):
     assert live.json("replays", "show", replay["id"])["made"] == 1
 
 
-def test_a_replay_of_a_time_is_cancelled(live):
-    replay = live.json("replays", "start", LISTENER, "--from", "2026-01-01T00:00:00Z", "--again")
+@pytest.mark.parametrize("begin", ["2026-01-01T00:00:00Z", "2026-01-01"])
+def test_a_replay_of_a_time_is_cancelled(live, begin):
+    replay = live.json("replays", "start", LISTENER, "--from", begin, "--again")
     said = live("replays", "cancel", replay["id"])
     assert said == f"Cancelled the replay to {LISTENER} after 0 reactions.\n"
     assert "[replay_ended]" in live.error("replays", "cancel", replay["id"])
@@ -49,6 +50,7 @@ def test_a_replay_of_a_time_is_cancelled(live):
         (("start", LISTENER, "--from", "9", "--until", "8"), "range_invalid"),
         (("start", LISTENER, "--from", "yesterday"), "request_invalid"),
         (("start", LISTENER, "--from", "²"), "request_invalid"),
+        (("start", LISTENER, "--from", "2026-02-30"), "request_invalid"),
         (("show", NO_ID), "replay_not_found"),
         (("cancel", NO_ID), "replay_not_found"),
     ],
@@ -56,3 +58,8 @@ def test_a_replay_of_a_time_is_cancelled(live):
 def test_what_cannot_be_replayed_is_refused_with_a_code(terminal, words, code):
     terminal("sites", "create", "hello")
     assert f"[{code}]" in terminal.error("replays", *words)
+
+
+@pytest.mark.parametrize("rate", ["nan", "inf", "-inf", "1e999", "fast"])
+def test_a_rate_that_is_no_number_is_a_mistake_in_use(terminal, rate):
+    assert "rate" in terminal.error("replays", "start", LISTENER, "--rate", rate, code=2)
