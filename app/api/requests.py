@@ -1,12 +1,13 @@
 """What every request and answer has in common: an id, readable text, JSON bodies, security headers."""
 
+import inspect
 import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Never
 
 import structlog
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from app.engine import new_id
@@ -101,6 +102,21 @@ def register(app: Flask) -> None:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     app.before_request(_name)
     app.after_request(_dress)
+
+
+def refuse_unknown() -> None:
+    """Let no request pass with a parameter in its address that its operation does not know: whoever misspells
+    a filter would be shown everything. InvalidInput `request_invalid`.
+    """
+    view: Any = current_app.view_functions.get(request.endpoint or "")
+    declared = inspect.signature(view).parameters.get("query") if view else None
+    known = list(declared.annotation.model_fields) if declared else []
+    odd = [name for name in request.args if name not in known]
+    if odd:
+        hint = f"There are: {', '.join(known)}." if known else "There are none here."
+        found = [{"field": name, "message": "is no parameter of this operation"} for name in odd]
+        what = f"No parameter of this operation is called {' or '.join(map(repr, odd))}."
+        raise InvalidInput("request_invalid", what, hint, evidence={"errors": found})
 
 
 def _name() -> None:

@@ -142,3 +142,28 @@ def test_a_request_does_not_wait_for_a_broker_that_is_away(
     assert time.monotonic() - began < 1.5
     (reaction,) = sqlite_api.get("/v1/reactions", query_string={"flow": deploy["flow"]}).json["items"]
     assert (reaction["state"], reaction["action"]) == ("ready", "sites.fetch_source")
+
+
+@pytest.mark.parametrize(
+    ("address", "odd", "known"),
+    [
+        ("/v1/flows?kinds=deploy", "kinds", "limit, after"),
+        ("/v1/reactions?limit=2&actions=x&actions=y", "actions", "limit, after, state"),
+        ("/v1/events?Type=a", "Type", "type, subject, flow"),
+        ("/v1/tokens?scope=read", "scope", "limit, after"),
+        ("/v1/events/x/explain?listeners=a", "listeners", "There are: listener."),
+        ("/v1/sites/hello?verbose", "verbose", "There are none here."),
+        ("/v1/events/stream?a%00=1", "a", "type, flow, after"),
+    ],
+)
+def test_an_unknown_parameter_is_refused(sqlite_api: Api, address: str, odd: str, known: str) -> None:
+    problem = refused(sqlite_api.get(address), 422, "request_invalid")
+    assert odd in problem["detail"]
+    assert known in problem["hint"]
+    refused(Api(sqlite_api.app).get(address), 401, "token_missing")
+
+
+def test_a_change_with_a_parameter_that_is_not_known_is_not_made(sqlite_api: Api) -> None:
+    refused(sqlite_api.delete("/v1/sites/hello?dry_run=true"), 422, "request_invalid")
+    refused(sqlite_api.post("/v1/sites?slug=b", {"slug": "a"}), 422, "request_invalid")
+    assert [site["slug"] for site in sqlite_api.get("/v1/sites").json["items"]] == ["hello"]
