@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from app.engine import clock, limits
 from app.engine.database import is_postgres, storable
 from app.engine.queue import Message
-from app.engine.reactions import MESSAGE_COLUMNS, READY, RESEND_SECONDS, RUNNING, Loaded, load, message_of
+from app.engine.reactions import MESSAGE, READY, RESEND_SECONDS, RUNNING, Loaded, load, message_of
 from app.engine.signal import Failure
 from app.engine.tables import flows, reactions
 
@@ -73,7 +73,7 @@ _HAND_BACK = (
         due_at=bindparam("at"),
         wake_at=bindparam("again"),
     )
-    .returning(*(reactions.c[name] for name in MESSAGE_COLUMNS))
+    .returning(*MESSAGE)
 )
 
 

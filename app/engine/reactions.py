@@ -25,9 +25,6 @@ RESEND_SECONDS, RESEND_LONGEST = 5, 300
 MOST_REPEATS, DEEPEST = 8, 100
 
 #: What a message is made of.
-MESSAGE_COLUMNS = ("id", "action", "outer", "flow", "parent", "label")
-
-#: The columns of a message.
 MESSAGE = tuple(reactions.c[name] for name in ("id", "action", "outer", "flow", "parent", "label"))
 _INSERT = insert(reactions)
 _of_stream = events.alias()
@@ -104,6 +101,29 @@ class Loaded:
     def is_open(self) -> bool:
         """Whether it has not ended."""
         return self.state in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What reactions are to have in common; None is any."""
+
+    listener: str | None = None
+    action: str | None = None
+    flow: str | None = None
+    #: The code of the failure.
+    code: str | None = None
+    #: They ended at this moment or later.
+    since: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same in SQL."""
+        names = ("listener", "action", "flow")
+        found = [reactions.c[name] == value for name in names if (value := getattr(self, name)) is not None]
+        if self.code is not None:
+            found.append(reactions.c.failure["code"].as_string() == self.code)
+        if self.since is not None:
+            found.append(reactions.c.ended_at >= self.since)
+        return found
 
 
 def row_for(listener: Listener, event: Event, *, scope: str | None, parent: str | None) -> dict[str, Any]:

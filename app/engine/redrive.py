@@ -1,14 +1,13 @@
 """Dead letters: a dead reaction is tried again, or many by a filter, or one is given up for good."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, literal, select, update
 
 from app.engine import ordering, waits
 from app.engine.facts import ReactionRedriven, ReactionSkipped
-from app.engine.reactions import DEAD, SKIPPED, WAITING
+from app.engine.reactions import DEAD, SKIPPED, WAITING, Alike
 from app.engine.recording import Recording
 from app.engine.signal import SIGNALS, ReactionDeadLettered
 from app.engine.tables import events, reactions
@@ -22,16 +21,9 @@ _IS_DEAD = reactions.c.state == literal(DEAD, literal_execute=True)  # spelt out
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which dead reactions are meant; None is any."""
+class Wanted(Alike):
+    """Which dead reactions are meant."""
 
-    listener: str | None = None
-    action: str | None = None
-    #: The code of the failure.
-    code: str | None = None
-    flow: str | None = None
-    #: They died at this moment or later.
-    since: datetime | None = None
     #: How their streams begin.
     under: str = "/"
     #: They come behind the one with this id.
@@ -56,16 +48,27 @@ def redrive(work: Recording, reaction: str) -> None:
 
 def redrive_many(work: Recording, wanted: Wanted, limit: int = MOST) -> Redriven:
     """Let up to `limit` dead reactions be tried again, the oldest first."""
-    query = select(reactions.c.id, reactions.c.stream).where(*_conditions(wanted)).order_by(reactions.c.id)
-    found = work.db.execute(query.limit(limit + 1)).all()
-    chosen = found[:limit]
+    chosen, following = _choose(work.db, wanted, limit)
     work.lock(*{row.stream for row in chosen})
     ids = [row.id for row in chosen]
     by_event = select(reactions).join(events, events.c.id == reactions.c.event).order_by(events.c.serial)
     dead = work.db.execute(by_event.where(reactions.c.id.in_(ids), _IS_DEAD)).all()
     for row in dead:
         _begin_again(work, row)
-    return Redriven(len(dead), ids[-1] if len(found) > limit else None)
+    return Redriven(len(dead), following)
+
+
+def count_wanted(db: Connection, wanted: Wanted, limit: int = MOST) -> Redriven:
+    """What `redrive_many` would do now."""
+    chosen, following = _choose(db, wanted, limit)
+    return Redriven(len(chosen), following)
+
+
+def _choose(db: Connection, wanted: Wanted, limit: int) -> tuple[list[Any], str | None]:
+    """The first of those that are wanted, and the last of these when there are more."""
+    query = select(reactions.c.id, reactions.c.stream).where(*_conditions(wanted)).order_by(reactions.c.id)
+    found = db.execute(query.limit(limit + 1)).all()
+    return list(found[:limit]), found[limit - 1].id if len(found) > limit else None
 
 
 def give_up(work: Recording, reaction: str) -> None:
@@ -82,14 +85,8 @@ def give_up(work: Recording, reaction: str) -> None:
 
 
 def _conditions(wanted: Wanted) -> list[Any]:
-    found = [_IS_DEAD, reactions.c.stream.startswith(wanted.under, autoescape=True)]
-    for name in ("listener", "action", "flow"):
-        if (value := getattr(wanted, name)) is not None:
-            found.append(reactions.c[name] == value)
-    if wanted.code is not None:
-        found.append(reactions.c.failure["code"].as_string() == wanted.code)
-    if wanted.since is not None:
-        found.append(reactions.c.ended_at >= wanted.since)
+    under = reactions.c.stream.startswith(wanted.under, autoescape=True)
+    found = [_IS_DEAD, under, *wanted.conditions()]
     if wanted.after is not None:
         found.append(reactions.c.id > wanted.after)
     return found

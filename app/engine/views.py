@@ -5,16 +5,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    case,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 
 from app.engine.flows import RUNNING
 from app.engine.log import EVENT_COLUMNS, event_of
-from app.engine.reactions import READY, WAITING
-from app.engine.reactions import RUNNING as AT_WORK
+from app.engine.reactions import OPEN, WAITING, Alike
 from app.engine.signal import Event
-from app.engine.tables import events, flows, reactions
-
-_OPEN = (WAITING, READY, AT_WORK)
+from app.engine.tables import coverage_gaps, events, flows, reactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,15 @@ class Flow:
     open: int
     started_at: datetime
     ended_at: datetime | None
+    #: When its cancel, which somebody has asked for, is forced.
+    cancel_at: datetime | None
+    #: Until when something must happen in it.
+    deadline_at: datetime | None
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing has happened in it for so long that this was told."""
+        return self.open > 0 and self.deadline_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +71,20 @@ class Reaction:
     started_at: datetime | None
     ended_at: datetime | None
     key: str | None = None
+    worker: str | None = None
     waits_for: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A reaction that ought to be there and is not."""
+
+    event: str
+    listener: str
+    found_at: datetime
+
+
+ANY = Alike()
 _FLOW = select(*(flows.c[name] for name in Flow.__slots__))
 _WAITS_FOR = case((reactions.c.state == WAITING, reactions.c.waits_for)).label("waits_for")
 _REACTION: Select[Any] = select(
@@ -64,9 +92,30 @@ _REACTION: Select[Any] = select(
 )
 
 
-def flow_page(db: Connection, limit: int, after: str | None = None, **equal: str | None) -> list[Flow]:
+#: The open reactions that flows wait for: each part has an index of its own.
+_awaited = union_all(
+    *(
+        select(reactions.c.flow, reactions.c.state).where(each, ~reactions.c.follower)
+        for each in (
+            reactions.c.wake_at.is_not(None),
+            reactions.c.wake_at.is_(None) & reactions.c.waits_for.is_not(None),
+        )
+    )
+).subquery()
+_GOING_ON = select(_awaited.c.flow)
+_GO_ON_AT_ONCE = select(_awaited.c.flow).where(_awaited.c.state != WAITING)
+
+
+def flow_page(
+    db: Connection, limit: int, after: str | None = None, stalled: bool | None = None, **equal: str | None
+) -> list[Flow]:
     """Flows, newest first, behind the one with the id `after`. `equal` compares columns; None is any."""
-    rows = db.execute(_newest_first(_FLOW, flows, after, equal).limit(limit)).all()
+    state = equal.pop("state", None)
+    query = _FLOW.where(*_in_state(state)) if state else _FLOW
+    if stalled is not None:
+        has_stalled = flows.c.deadline_at.is_(None) & flows.c.id.in_(_GOING_ON)
+        query = query.where(has_stalled if stalled else ~has_stalled)
+    rows = db.execute(_newest_first(query, flows, after, equal).limit(limit)).all()
     resting = _resting(db, [row.id for row in rows if row.state == RUNNING])
     return [_flow(row, resting) for row in rows]
 
@@ -77,11 +126,21 @@ def get_flow(db: Connection, flow_id: str) -> Flow | None:
     return None if row is None else _flow(row, _resting(db, [flow_id]))
 
 
+def _in_state(state: str) -> tuple[ColumnElement[bool], ...]:
+    if state not in (RUNNING, WAITING):
+        return (flows.c.state == state,)
+    at_once = flows.c.id.in_(_GO_ON_AT_ONCE)
+    return (flows.c.state == RUNNING, flows.c.id.in_(_GOING_ON), at_once if state == RUNNING else ~at_once)
+
+
 def reaction_page(
-    db: Connection, limit: int, after: str | None = None, **equal: str | None
+    db: Connection, limit: int, after: str | None = None, alike: Alike = ANY, **equal: str | None
 ) -> list[Reaction]:
     """Reactions, newest first, behind the one with the id `after`. `equal` compares columns; None is any."""
-    query = _newest_first(_REACTION, reactions, after, equal).limit(limit)
+    query = _REACTION.where(*alike.conditions())
+    if state := equal.pop("state", None):  # spelt out: the index of the dead has it so
+        query = query.where(reactions.c.state == literal(state, literal_execute=True))
+    query = _newest_first(query, reactions, after, equal).limit(limit)
     return [Reaction(*row) for row in db.execute(query)]
 
 
@@ -107,6 +166,15 @@ def caused_by(db: Connection, event: Event) -> list[Event]:
     return [event_of(row) for row in db.execute(query.order_by(events.c.serial))]
 
 
+def gap_page(db: Connection, limit: int, after: tuple[str, str], stream: str | None = None) -> list[Gap]:
+    """Gaps by event and listener, behind the pair `after`; with `stream`, those of its events."""
+    pair = tuple_(coverage_gaps.c.event, coverage_gaps.c.listener)
+    query = select(coverage_gaps).where(pair > after).order_by(*pair.clauses).limit(limit)
+    if stream is not None:
+        query = query.join(events, events.c.id == coverage_gaps.c.event).where(events.c.stream == stream)
+    return [Gap(*row) for row in db.execute(query)]
+
+
 def _oldest_first(db: Connection, which: ColumnElement[bool]) -> list[Reaction]:
     return [Reaction(*row) for row in db.execute(_REACTION.where(which).order_by(reactions.c.id))]
 
@@ -124,7 +192,7 @@ def _newest_first(
 
 def _resting(db: Connection, running: Iterable[str]) -> set[str]:
     """Those of the flows in which every open reaction waits for its time."""
-    awaited = (reactions.c.flow.in_(list(running)), reactions.c.state.in_(_OPEN), ~reactions.c.follower)
+    awaited = (reactions.c.flow.in_(list(running)), reactions.c.state.in_(OPEN), ~reactions.c.follower)
     state = reactions.c.state
     states = select(reactions.c.flow).where(*awaited).group_by(reactions.c.flow)
     return set(db.execute(states.having(func.min(state) == WAITING, func.max(state) == WAITING)).scalars())
