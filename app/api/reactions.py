@@ -1,9 +1,10 @@
 """Reactions: `/v1/reactions`, and what may be done about those that died."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from flask import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from flask import Response, jsonify
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.api.auth import RANKS, asker, check_change, check_stream, may_change, scope
 from app.api.commands import Answer, Repeatable, perform
@@ -13,7 +14,8 @@ from app.api.requests import Instant, Moment, Text
 from app.api.v1 import v1
 from app.commands.reactions import retry_reaction, retry_reactions, skip_reaction
 from app.engine import reading, views
-from app.engine.redrive import MOST, Wanted
+from app.engine.reactions import Alike
+from app.engine.redrive import MOST, Wanted, count_wanted
 from app.engine.views import Reaction
 from app.errors import NotFound
 
@@ -28,30 +30,51 @@ class ReactionPath(BaseModel):
     id: Text
 
 
-class ReactionPage(Page):
-    """Which reactions."""
-
-    state: State | None = None
-    listener: Text | None = None
-    flow: Text | None = None
-
-
-class Dead(BaseModel):
-    """Which dead reactions; what is left out is any. `since` is when they died at the earliest."""
-
-    model_config = ConfigDict(extra="forbid")
+class Like(BaseModel):
+    """What reactions have in common; what is left out is any."""
 
     listener: Text | None = None
     action: Text | None = None
     code: Text | None = Field(None, description="The code of the failure.")
     flow: Text | None = None
-    since: Instant | None = None
+    since: Instant | None = Field(None, description="They ended, or died, at this moment or later.")
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """The same without what is left out."""
+        said = {name: getattr(self, name) for name in Like.model_fields}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+class ReactionPage(Page, Like):
+    """Which reactions."""
+
+    state: State | None = None
+
+
+class Dead(Like):
+    """Which dead reactions: all, or those that have something in common."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    every: bool = Field(False, alias="all", description="In place of what they have in common.")
+    dry_run: bool = Field(False, description="Count them, and change nothing.")
     limit: Annotated[int, Field(ge=1), AfterValidator(lambda wished: min(wished, MOST))] = MOST
     after: Text | None = Field(None, description="The `next` of the answer before.")
 
+    @model_validator(mode="after")
+    def says_which(self) -> "Dead":
+        """Nobody tries all of them again by leaving something out."""
+        if self.every == bool(self.common):
+            names = ", ".join(Like.model_fields)
+            raise ValueError(f'Say either "all": true, or what they have in common: {names}')
+        return self
+
 
 class Retried(BaseModel):
-    """How many are tried again. `next` is null unless there are more, to be asked for with it as `after`."""
+    """How many are tried again, or would be. `next` is null unless there are more, to be asked for with it as
+    `after`.
+    """
 
     count: int
     next: str | None
@@ -102,9 +125,9 @@ def said(reaction: Reaction, *, whole: bool = False) -> dict[str, Any]:
 @scope("read")
 def list_reactions(query: ReactionPage) -> Any:
     """Reactions, newest first."""
-    only = {"state": query.state, "listener": query.listener, "flow": query.flow, "stream": asker().stream}
+    alike, only = Alike(**query.common), {"state": query.state, "stream": asker().stream}
     with reading() as db:
-        rows = views.reaction_page(db, query.limit + 1, query.after, **only)
+        rows = views.reaction_page(db, query.limit + 1, query.after, alike, **only)
     return listed(rows, query.limit, said, lambda reaction: reaction.id)
 
 
@@ -131,16 +154,17 @@ def leave_out(path: ReactionPath, header: Repeatable) -> Response:
     return perform(lambda log: _accepted(skip_reaction(log, path.id)), header)
 
 
-@v1.post("/reactions/retry", tags=TAGS, responses={202: Retried, **body_problems()})
+@v1.post("/reactions/retry", tags=TAGS, responses={200: Retried, 202: Retried, **body_problems()})
 @scope("deploy")
 def try_many_again(header: Repeatable, body: Dead) -> Response:
     """Try dead reactions again, the oldest first: those that the body describes, or all."""
-    described = body.model_dump(exclude={"limit"})
-    wanted = Wanted(under=may_change(), **described)
+    wanted = Wanted(under=may_change(), after=body.after, **body.common)
+    if body.dry_run:
+        with reading() as db:
+            return jsonify(asdict(count_wanted(db, wanted, body.limit)))
 
     def work(log: Any) -> Answer:
-        found = retry_reactions(log, wanted, body.limit)
-        return Answer({"count": found.count, "next": found.next}, 202)
+        return Answer(asdict(retry_reactions(log, wanted, body.limit)), 202)
 
     return perform(work, header, body.model_dump(mode="json"))
 

@@ -25,6 +25,12 @@ _token = click.option(
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
 
+def at_most(many: int, *, least: int = 1, about: str = "So many at most.") -> Callable[[Any], Any]:
+    """The option --limit, by default `many`."""
+    number = click.IntRange(min=least)
+    return click.option("--limit", type=number, default=many, show_default=True, help=about)
+
+
 def asks(command: Callable[Concatenate[Platform, Output, P], None]) -> Callable[..., None]:
     """A command that asks a platform: the one at --server, else the one here."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import rich_click as click
 
-from app.cli.asking import asks
+from app.cli.asking import asks, at_most
 from app.cli.output import Output, fields, problem, table, when
 from app.cli.platform import Platform, at
 from app.cli.watching import see_cancelled, see_through
@@ -19,7 +19,7 @@ def deploys() -> None:
 
 @deploys.command("list")
 @click.argument("site")
-@click.option("--limit", default=20, show_default=True)
+@at_most(20)
 @asks
 def list_deploys(platform: Platform, out: Output, site: str, limit: int) -> None:
     """The newest deploys of a site first."""

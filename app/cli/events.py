@@ -5,7 +5,7 @@ from typing import Any
 
 import rich_click as click
 
-from app.cli.asking import asks, prints
+from app.cli.asking import asks, at_most, prints
 from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 from app.cli.timeline import WIDEST, follow_events, words
@@ -25,7 +25,7 @@ def events() -> None:
 @click.option("--type", "type_", metavar="GLOB", help="Such types only: site.deploy.*, **.failed")
 @click.option("--flow", metavar="ID", help="One flow only.")
 @click.option("--after", type=int, metavar="POSITION", help="All behind this place in the log.")
-@click.option("--limit", default=20, show_default=True, help="What is among so many of the newest.")
+@at_most(20, least=0, about="What is among so many of the newest.")
 @click.option("--follow/--no-follow", "-f", help="Go on as more happens, until Ctrl-C.")
 @asks
 def tail(platform: Platform, out: Output, /, **asked: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import rich_click as click
 
-from app.cli.asking import asks
+from app.cli.asking import asks, at_most
 from app.cli.output import Output, coloured, table, text, when
 from app.cli.platform import Platform, at
 from app.cli.timeline import Timeline
@@ -17,7 +17,7 @@ def flows() -> None:
 
 
 @flows.command("list")
-@click.option("--limit", default=20, show_default=True)
+@at_most(20)
 @asks
 def list_flows(platform: Platform, out: Output, limit: int) -> None:
     """The newest flows first."""

@@ -1,17 +1,25 @@
 """`flask reactions`: the answers to events, and those that were given up."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import rich_click as click
+from click.exceptions import Exit
 
-from app.cli.asking import asks
-from app.cli.output import Output, fields, problem, table, text, when
+from app.cli.asking import asks, at_most
+from app.cli.output import Output, Refused, fields, problem, table, text, when
 from app.cli.platform import Platform, at
+from app.errors import PermanentError, PlatformError
+
+Command = Callable[..., Any]
 
 STATES = ("waiting", "ready", "running", "done", "dead", "cancelled", "skipped")
 FIELDS = ("id", "event", "flow", "listener", "action", "state", "outcome", "attempt")
 TIMES = ("due_at", "started_at", "ended_at")
 HEAD = ("id", "action", "state", "attempt", "why")
+#: So many are shown of those that would be tried again.
+SHOWN = 10
+NONE = "Nothing dead is like that."
 
 
 @click.group("reactions")
@@ -19,11 +27,24 @@ def reactions() -> None:
     """Reactions: list, show, dead, retry, skip."""
 
 
+def _alike(command: Command) -> Command:
+    """The options that say what reactions have in common."""
+    options = (
+        click.option("--listener", metavar="NAME", help="Those of one listener."),
+        click.option("--action", metavar="NAME", help="Those of one action."),
+        click.option("--code", metavar="CODE", help="Those whose failure has this code."),
+        click.option("--flow", metavar="ID", help="Those of one flow."),
+        click.option("--since", metavar="TIME", help="Ended then or later: 2026-01-31T12:00:00Z, 2026-01-31"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @reactions.command("list")
 @click.option("--state", type=click.Choice(STATES))
-@click.option("--flow", metavar="ID", help="One flow only.")
-@click.option("--listener", metavar="NAME", help="One listener only.")
-@click.option("--limit", default=50, show_default=True)
+@_alike
+@at_most(50)
 @asks
 def list_reactions(platform: Platform, out: Output, /, limit: int, **query: str | None) -> None:
     """The newest reactions first."""
@@ -32,12 +53,14 @@ def list_reactions(platform: Platform, out: Output, /, limit: int, **query: str 
 
 
 @reactions.command("dead")
-@click.option("--limit", default=50, show_default=True)
+@_alike
+@at_most(50)
 @asks
-def dead_reactions(platform: Platform, out: Output, limit: int) -> None:
+def dead_reactions(platform: Platform, out: Output, /, limit: int, **alike: str | None) -> None:
     """Reactions that were given up without being able to say so: bugs, or work that kills its worker."""
-    found = platform.items(at("reactions"), limit, state="dead")
-    out.answer(found, table(HEAD, map(_row, found), "Nothing was given up."))
+    found = platform.items(at("reactions"), limit, state="dead", **alike)
+    nothing = "Nothing dead is like that." if any(alike.values()) else "Nothing was given up."
+    out.answer(found, table(HEAD, map(_row, found), nothing))
 
 
 @reactions.command("show")
@@ -55,26 +78,23 @@ def show_reaction(platform: Platform, out: Output, reaction_id: str) -> None:
 
 @reactions.command("retry")
 @click.argument("reaction_ids", metavar="[ID]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every dead one.")
-@click.option("--listener", metavar="NAME", help="The dead ones of a listener.")
-@click.option("--action", metavar="NAME", help="The dead ones of an action.")
-@click.option("--code", metavar="CODE", help="Those that died of a failure with this code.")
-@click.option("--flow", metavar="ID", help="The dead ones of a flow.")
-@click.option("--since", metavar="TIME", help="That died then or later: 2026-01-31T12:00:00Z, 2026-01-31")
+@click.option("--all", is_flag=True, help="Every dead one.")
+@_alike
+@click.option("--dry-run", is_flag=True, help="Only say how many, and show the newest.")
 @asks
-def retry(
-    platform: Platform, out: Output, /, reaction_ids: tuple[str, ...], every: bool, **like: Any
-) -> None:
+def retry(platform: Platform, out: Output, /, reaction_ids: tuple[str, ...], **asked: Any) -> None:
     """Try dead reactions again: these, or all that are like that."""
-    by_filter = every or any(like.values())
-    if bool(reaction_ids) == by_filter:
+    wish = {name: value for name, value in asked.items() if value not in (None, False)}
+    dry_run = wish.pop("dry_run", False)
+    if bool(reaction_ids) == bool(wish) or (reaction_ids and dry_run):
         raise click.UsageError("Name reactions by their ids, or say which: --all, --listener, --action, ...")
-    if by_filter:
-        count = _retry_many(platform, like)
-        out.answer({"count": count}, [f"Trying {count} again." if count else "Nothing dead is like that."])
-        return
-    tried = [platform.post(at("reactions", each, "retry")) for each in reaction_ids]
-    out.answer(tried, [f"Trying {text(each['action'])} again for {text(each['label'])}." for each in tried])
+    if reaction_ids:
+        _each(platform, out, reaction_ids, "retry", "Trying {} again for {}.")
+    elif dry_run:
+        _would_retry(platform, out, wish)
+    else:
+        count = _retry_many(platform, wish)
+        out.answer({"count": count}, [f"Trying {count} again." if count else NONE])
 
 
 @reactions.command("skip")
@@ -82,15 +102,39 @@ def retry(
 @asks
 def skip(platform: Platform, out: Output, reaction_ids: tuple[str, ...]) -> None:
     """Give dead reactions up for good, so that those they hold back go on."""
-    skipped = [platform.post(at("reactions", each, "skip")) for each in reaction_ids]
-    out.answer(skipped, [f"Gave up {text(each['action'])} for {text(each['label'])}." for each in skipped])
+    _each(platform, out, reaction_ids, "skip", "Gave up {} for {}.")
 
 
-def _retry_many(platform: Platform, like: dict[str, Any]) -> int:
+def _each(platform: Platform, out: Output, ids: Iterable[str], act: str, said: str) -> None:
+    """Act on one after the other. One that is refused keeps nobody from the others; exits 1 at the end."""
+    done, refused = list[dict[str, Any]](), list[PlatformError]()
+    try:
+        for each in ids:
+            try:
+                done.append(platform.post(at("reactions", each, act)))
+            except PermanentError as error:
+                refused.append(type(error)(error.code, f"{each}: {error.message}", error.hint))
+    finally:
+        out.answer(done, [said.format(text(each["action"]), text(each["label"])) for each in done])
+    for one in refused:
+        Refused(one, as_json=out.as_json).show()
+    if refused:
+        raise Exit(1)
+
+
+def _would_retry(platform: Platform, out: Output, wish: dict[str, Any]) -> None:
+    count = _retry_many(platform, wish | {"dry_run": True})
+    alike = {name: value for name, value in wish.items() if name != "all"}
+    newest = platform.items(at("reactions"), SHOWN, state="dead", **alike)
+    lines = [f"Would try {count} again:", *table(HEAD, map(_row, newest), "")] if count else [NONE]
+    out.answer({"count": count}, [*lines, "..."] if count > len(newest) else lines)
+
+
+def _retry_many(platform: Platform, wish: dict[str, Any]) -> int:
     """Part by part, and none twice, so that this ends also when all of them die again at once."""
     count, after = 0, None
     while True:
-        part = platform.post(at("reactions", "retry"), after=after, **like)
+        part = platform.post(at("reactions", "retry"), after=after, **wish)
         count, after = count + int(part["count"]), part["next"]
         if after is None:
             return count

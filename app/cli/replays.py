@@ -5,7 +5,7 @@ from typing import Any
 
 import rich_click as click
 
-from app.cli.asking import asks
+from app.cli.asking import asks, at_most
 from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 
@@ -39,7 +39,7 @@ def start(platform: Platform, out: Output, /, **asked: Any) -> None:
 
 
 @replays.command("list")
-@click.option("--limit", default=20, show_default=True)
+@at_most(20)
 @asks
 def list_replays(platform: Platform, out: Output, limit: int) -> None:
     """The newest replays first."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import rich_click as click
 
-from app.cli.asking import asks
+from app.cli.asking import asks, at_most
 from app.cli.output import Output, fields, table, when
 from app.cli.platform import Platform, at
 
@@ -17,7 +17,7 @@ def sites() -> None:
 
 
 @sites.command("list")
-@click.option("--limit", default=50, show_default=True)
+@at_most(50)
 @asks
 def list_sites(platform: Platform, out: Output, limit: int) -> None:
     """The newest sites first."""

@@ -15,6 +15,7 @@ from tests.fixtures.simulation import Simulation
 
 UPLOAD = "storage.upload_artifact"
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
+ALL = {"all": True}
 
 
 @pytest.fixture
@@ -95,13 +96,46 @@ def test_many_are_tried_again_by_what_they_have_in_common(
     assert part == {"count": 1, "next": dead["id"]}
     rest = {"limit": 9999, "since": dead["ended_at"][:10], "code": "internal", "after": part["next"]}
     assert count(**rest) == 1
-    assert count() == 0
+    assert count(all=True) == 0
     drain()
     assert api.get("/v1/reactions?state=dead").json["items"] == []
 
 
+def test_nobody_tries_all_again_by_leaving_the_body_out(api: Api, dead: dict[str, Any]) -> None:
+    problem = refused(api.post("/v1/reactions/retry"), 422, "request_invalid")
+    assert '"all": true' in problem["detail"]
+    assert all(name in problem["detail"] for name in ("listener", "action", "code", "flow", "since"))
+    assert api.get(f"/v1/reactions/{dead['id']}").json["state"] == "dead"
+
+
+def test_who_asks_first_learns_how_many_and_which_would_be_tried_again(
+    api: Api, dead: dict[str, Any], drain: Callable[..., int]
+) -> None:
+    api.deploy()
+    drain()
+
+    def would(**wanted: Any) -> Any:
+        answer = api.post("/v1/reactions/retry", {"dry_run": True, **wanted}, key="a")
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    newest = api.get("/v1/reactions?state=dead&limit=1").json["items"][0]
+    assert would(all=True) == {"count": 2, "next": None}
+    assert would(all=True, limit=1) == {"count": 1, "next": dead["id"]}
+    assert would(all=True, limit=1, after=dead["id"]) == {"count": 1, "next": None}
+    matching = ({"flow": dead["flow"]}, {"code": "internal", "since": newest["ended_at"]}, {"action": "x"},
+                {"listener": dead["listener"]})  # fmt: skip
+    for wanted, ids in zip(matching, ([dead], [newest], [], [newest, dead]), strict=True):
+        assert would(**wanted)["count"] == len(ids)
+        shown = api.get("/v1/reactions", query_string={"state": "dead", **wanted}).json["items"]
+        assert [each["id"] for each in shown] == [each["id"] for each in ids]
+    assert len(api.get("/v1/reactions?state=dead").json["items"]) == 2
+
+
 MEANINGLESS: tuple[dict[str, Any], ...] = (
     {"limit": 0}, {"limit": "many"}, {"state": "dead"}, {"colour": "red"}, {"code": "\0"}, {"listener": 3},
+    {}, {"limit": 5}, {"after": UNKNOWN}, {"all": False}, {"all": None}, {"all": "x"}, {"listener": None},
+    {"all": True, "code": "internal"}, {"dry_run": True}, {"every": True}, {"all": True, "dry_run": "x"},
     {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}, {"since": "0001-01-01T00:00:00+10:00"},
     {"since": "2026-02-30"}, {"since": "2026-1-1"}, {"since": "2026-01-01 "}, {"since": "٢٠٢٦-01-01"},
     {"since": 2026},
@@ -132,8 +166,8 @@ def test_who_may_act_on_a_dead_letter(api: Api, dead: dict[str, Any]) -> None:
         refused(reader.post(path), 403, "scope_missing")
         refused(stranger.post(path), 403, "token_of_another_site")
     refused(reader.post("/v1/reactions/retry"), 403, "scope_missing")
-    assert stranger.post("/v1/reactions/retry").json["count"] == 0
-    assert api.bearing("deploy", site="hello").post("/v1/reactions/retry").json["count"] == 1
+    assert stranger.post("/v1/reactions/retry", ALL).json["count"] == 0
+    assert api.bearing("deploy", site="hello").post("/v1/reactions/retry", ALL).json["count"] == 1
 
 
 def test_what_is_not_about_a_site_needs_the_scope_admin(api: Api, dead: dict[str, Any]) -> None:
@@ -144,5 +178,6 @@ def test_what_is_not_about_a_site_needs_the_scope_admin(api: Api, dead: dict[str
     deployer = api.bearing("deploy")
     for act in ("retry", "skip"):
         refused(deployer.post(f"/v1/reactions/{dead['id']}/{act}"), 403, "scope_missing")
-    assert deployer.post("/v1/reactions/retry").json["count"] == 0
-    assert api.post("/v1/reactions/retry").json["count"] == 1
+    assert deployer.post("/v1/reactions/retry", ALL | {"dry_run": True}).json["count"] == 0
+    assert deployer.post("/v1/reactions/retry", ALL).json["count"] == 0
+    assert api.post("/v1/reactions/retry", ALL).json["count"] == 1
