@@ -29,8 +29,9 @@ check: setup-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-# The long form of what the suite does briefly: 1,000 seeds in the simulation and a kill at every fault point,
-# then the real processes under load and fire. FLOWS= KILLS= SEED= DATABASE=sqlite|postgresql|both choose the size.
+# The long form of what the suite does briefly: 1,000 seeds of the deploy flow in the simulation (SEEDS=from:to chooses
+# others; what takes longer gets every tenth) and a kill at every fault point, then the real processes under load and
+# fire. FLOWS= KILLS= SEED= DATABASE=sqlite|postgresql|both choose its size.
 FIRE = --flows $(or $(FLOWS),1000) --kills $(or $(KILLS),200) --database $(or $(DATABASE),both) $(SEED:%=--seed %)
 chaos: setup-dev
 	@ANTIPHON_SEEDS=$(or $(SEEDS),0:1000) $(BIN)/python -m pytest -n auto --maxprocesses 4 tests/faults
