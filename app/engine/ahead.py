@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, update
 
 from app.engine import clock, flows
 from app.engine.database import reading, writing
 from app.engine.folds import DEADLINES, ExpireFunction
 from app.engine.limits import RATE
+from app.engine.listeners import LISTENERS
 from app.engine.reactions import READY, WAITING
 from app.engine.tables import events, limits, reactions, scopes
 
@@ -117,18 +118,30 @@ def _bring_waits_back(now: datetime) -> int:
 
 
 def _let_rates_begin_anew(now: datetime) -> int:
-    """Places in a rate that were given out ahead."""
-    far = _far(now) & (reactions.c.waits_for == RATE) & (reactions.c.created_at > now + SLACK)
+    """Places in a rate before which nobody has one: they were given out ahead."""
+    have_places = (reactions.c.state == WAITING) & (reactions.c.waits_for == RATE)
+    firsts = select(reactions.c.listener, func.min(reactions.c.due_at)).where(have_places)
     with reading() as db:
-        listeners = list(db.execute(select(reactions.c.listener).where(far).distinct()).scalars())
+        found = db.execute(firsts.group_by(reactions.c.listener)).all()
     moved = 0
-    for name in listeners:
+    for name, first in found:
+        if first <= now + SLACK + _pause(name):
+            continue
+        these = select(reactions.c.id).where(have_places, reactions.c.listener == name)
+        held = these.order_by(reactions.c.id).with_for_update().cte("held")
+        anew = {"state": READY, "waits_for": None, "due_at": None, "wake_at": now}
         with writing() as db:
-            db.execute(update(limits).where(limits.c.listener == name).values(next_at=None))
-            here = far & (reactions.c.listener == name)
-            anew = {"state": READY, "waits_for": None, "due_at": None, "wake_at": now}
-            moved += db.execute(update(reactions).where(here).values(anew)).rowcount
+            here = reactions.c.id.in_(select(held.c.id))
+            moved += db.execute(update(reactions).where(here, have_places).values(anew)).rowcount
+            nobody_has_one = {"next_at": None, "begun_until": None}
+            db.execute(update(limits).where(limits.c.listener == name).values(nobody_has_one))
     return moved
+
+
+def _pause(name: str) -> timedelta:
+    """Between two places in the rate of a listener, as far as this process knows it."""
+    listener = LISTENERS.get(name)
+    return timedelta(seconds=1 / listener.rate) if listener and listener.rate else timedelta()
 
 
 def _bring_scopes_back(now: datetime) -> int:

@@ -10,7 +10,7 @@ _ONE: Select[Any] = select(literal_column("1"))
 #: What has a time at which the sweep looks at it, but for what waits for people or for a date.
 _TIMED = _ONE.where(
     reactions.c.wake_at.is_not(None),
-    func.coalesce(reactions.c.waits_for, "").not_in(("event", "delay")),
+    (reactions.c.state != "waiting") | func.coalesce(reactions.c.waits_for, "").not_in(("event", "delay")),
 )
 #: What another reaction will let go.
 _IN_LINE = _ONE.where(

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.engine import declared
 from app.engine.database import is_postgres, reading, writing
 from app.engine.facts import ReplayCompleted
+from app.engine.replays import generation_of
 from app.engine.tables import coverage_gaps, engine_state, events, reactions, replays, scopes
 
 #: So many events are looked at together, and so many gaps again in one pass, for so many seconds.
@@ -104,8 +105,7 @@ def _is_whole(db: Connection, ended: Mapping[str, Any]) -> bool:
     row = db.execute(select(replays).where(replays.c.id == ended["replay"])).one_or_none()
     if row is None or row.matched != row.made + row.suppressed:
         return False
-    of_replay = (reactions.c.listener == row.listener, reactions.c.generation == row.generation)
-    count = select(func.count()).select_from(reactions).where(*of_replay, reactions.c.generation > 0)
+    count = select(func.count()).select_from(reactions).where(generation_of(row))
     return bool(db.execute(count).scalar_one() == row.made)
 
 

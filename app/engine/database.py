@@ -49,6 +49,9 @@ STANDSTILL = 60.0
 HALF_OPEN = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
 HALF_OPEN |= {"tcp_user_timeout": 20_000}
 
+#: How long this process waits for a lock of PostgreSQL's, in seconds; 0 is for ever.
+_lock_patience = 0.0
+
 
 class Timestamp(TypeDecorator[datetime]):
     """An aware instant in UTC on both databases (SQLite has no time zones: it holds the naive UTC)."""
@@ -85,14 +88,15 @@ def connect(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _connect_sqlite(url, parsed.database)
-    standstill = f"idle_in_transaction_session_timeout={STANDSTILL * 1000:.0f}"
+    limits = f"-c idle_in_transaction_session_timeout={STANDSTILL * 1000:.0f}"
+    limits += f" -c lock_timeout={_lock_patience * 1000:.0f}"
     return create_engine(
         url,
         pool_size=10,
         max_overflow=20,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"options": f"-c timezone=UTC -c {standstill}", "connect_timeout": 5, **HALF_OPEN},
+        connect_args={"options": f"-c timezone=UTC {limits}", "connect_timeout": 5, **HALF_OPEN},
     )
 
 
@@ -147,6 +151,17 @@ def _begins(raw: Any, *, last: bool) -> bool:
 def get_engine() -> Engine:
     """The engine of the configured `DATABASE_URL`, one per process."""
     return connect(get_settings().database_url)
+
+
+def wait_for_locks(seconds: float) -> None:
+    """Let this process give up on a lock of PostgreSQL's after so long, with an OperationalError: one frozen
+    transaction elsewhere must not hold up what is looked at after it.
+    """
+    global _lock_patience
+    _lock_patience = seconds
+    if get_engine.cache_info().currsize:
+        get_engine().dispose()
+        get_engine.cache_clear()
 
 
 def _forget_connections() -> None:

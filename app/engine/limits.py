@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import clock
 from app.engine.database import is_postgres
 from app.engine.listeners import LISTENERS, Listener
-from app.engine.queue import Message
+from app.engine.queue import Message, sweep_pause
 from app.engine.reactions import READY, WAITING, let_go
 from app.engine.tables import limits, reactions
 
@@ -30,7 +30,7 @@ _ASKING = (
     .where(reactions.c.id == bindparam("asking"), reactions.c.state == READY)
     .with_for_update(skip_locked=True)
 )
-_LOCK = select(limits.c.next_at).where(limits.c.listener == bindparam("name")).with_for_update()
+_LOCK = select(limits).where(limits.c.listener == bindparam("name")).with_for_update()
 #: A literal, because only then a prepared statement may use the index of those that are at work.
 _AT_WORK = select(func.count()).where(
     reactions.c.listener == bindparam("name"), reactions.c.state == literal_column("'running'")
@@ -52,7 +52,7 @@ _PUT_BACK = (
         wake_at=bindparam("until"),
     )
 )
-_AFTER_ALL = "~"  # sorts behind every id
+_AFTER_ALL = "g"  # sorts behind every id, whatever the collation
 
 
 def admit(db: Connection, reaction: str, action: str) -> bool:
@@ -67,16 +67,18 @@ def admit(db: Connection, reaction: str, action: str) -> bool:
     listener = LISTENERS.get(row.listener)
     if listener is None or not (listener.rate or listener.at_once):
         return True
-    next_at = _lock(db, listener.name)
+    used = _lock(db, listener.name)
     now = clock.now()
     reason, until = None, now
-    if listener.rate and row.waits_for not in (RATE, SLOT):  # these have their place in the rate
-        until = _reserve(db, listener, next_at, now)
+    if listener.rate:
+        until = _its_time(db, listener, used, now, has_place=row.waits_for in (RATE, SLOT))
         reason = RATE if until > now else None
     if reason is None and _free(db, listener, before=reaction) <= 0:
         reason, until = SLOT, now + timedelta(seconds=ASK_AGAIN)
     if reason is not None:
         db.execute(_PUT_BACK, {"refused": reaction, "reason": reason, "until": until})
+    elif listener.rate:
+        _use_up(db, listener, used, now)
     return reason is None
 
 
@@ -102,26 +104,54 @@ def _limited(_revision: str) -> frozenset[str]:
     return frozenset(each.action for each in LISTENERS.all() if each.at_once or each.rate)
 
 
-def _lock(db: Connection, name: str) -> datetime | None:
-    """Lock a listener's row, which the first one makes; returns when its rate allows the next attempt."""
+def _lock(db: Connection, name: str) -> Row[Any]:
+    """Lock a listener's row, which the first one makes, and read it."""
     row = db.execute(_LOCK, {"name": name}).one_or_none()
     if row is None:
         insert = (postgresql if is_postgres(db) else sqlite).insert(limits)
         db.execute(insert.on_conflict_do_nothing(), {"listener": name})
         row = db.execute(_LOCK, {"name": name}).one()
-    next_at: datetime | None = row.next_at
-    return next_at
+    return row
 
 
-def _reserve(db: Connection, listener: Listener, next_at: datetime | None, now: datetime) -> datetime:
-    """Take the next place in the rate (GCRA, without bursts); returns its instant, which may be past."""
-    pause = timedelta(seconds=1 / (listener.rate or 1))
-    place = next_at or now
+def _pause(listener: Listener) -> timedelta:
+    return timedelta(seconds=1 / (listener.rate or 1))
+
+
+def _most_at_once() -> timedelta:
+    """So much of a rate may be used at once: a sweep lets those go together whose places came since the last
+    one. After a longer absence of it the rest take new places.
+    """
+    return timedelta(seconds=2 * sweep_pause())
+
+
+def _begun_until(listener: Listener, used: Row[Any], now: datetime) -> datetime:
+    """Until when the attempts that have begun use up the rate; now, when a clock was set back."""
+    until: datetime = used.begun_until or now
+    return until if until <= now + _most_at_once() + _pause(listener) else now
+
+
+def _its_time(
+    db: Connection, listener: Listener, used: Row[Any], now: datetime, *, has_place: bool
+) -> datetime:
+    """When the rate lets an attempt begin (GCRA), which may be past. One that has no place takes the next,
+    and so does one that comes together with too many others to have waited for theirs.
+    """
+    begun = _begun_until(listener, used, now)
+    if has_place and begun <= now + _most_at_once():
+        return now
+    place = max(used.next_at or now, begun)
+    pause = _pause(listener)
     if place > now + pause and not db.execute(_ANY, {"name": listener.name, "reason": RATE}).scalar_one():
         place = now + pause  # nobody has the places before it: a clock was set back, or they were cancelled
-    ours = max(place, now) + pause
-    db.execute(update(limits).where(limits.c.listener == listener.name).values(next_at=ours))
+    following = max(place, now) + pause
+    db.execute(update(limits).where(limits.c.listener == listener.name).values(next_at=following))
     return place
+
+
+def _use_up(db: Connection, listener: Listener, used: Row[Any], now: datetime) -> None:
+    until = max(_begun_until(listener, used, now), now) + _pause(listener)
+    db.execute(update(limits).where(limits.c.listener == listener.name).values(begun_until=until))
 
 
 def _free(db: Connection, listener: Listener, *, before: str) -> int:

@@ -144,6 +144,10 @@ class Recording:
             self._counts.reopen(reaction.flow, outcome)
             self._counts.change(reaction.flow, reaction.scope, +1)
 
+    def free_slots(self, listener: str) -> None:
+        """Let those go on at the end that wait for a slot of a listener, as far as there are free ones."""
+        self._ending.add(listener)
+
     def go_on(self, line: tuple[str, str, str]) -> None:
         """Let the next one of a line go: (listener, stream, key)."""
         self._answers.end(line, self.now)

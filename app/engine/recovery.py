@@ -8,23 +8,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection, Table, case, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Table, case, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import faults, flows, log, reactions
 from app.engine.actions import ACTIONS, BACKOFF_LONGEST
 from app.engine.ahead import AHEAD, Late
-from app.engine.database import reading, writing
+from app.engine.database import is_postgres, reading, writing
 from app.engine.failing import bury
 from app.engine.folds import DEADLINES, ExpireFunction
-from app.engine.jumps import WATCH
+from app.engine.jumps import LEAST, WATCH
 from app.engine.queue import lease
 from app.engine.reactions import READY, RESEND_LONGEST, RUNNING
 from app.engine.recording import recording
 from app.engine.signal import Failure
+from app.engine.tables import engine_state
 from app.engine.tables import reactions as rows
 
 #: One pass handles at most so many rows of each kind; the next pass goes on.
 BATCH = 500
+#: That a pass has ended is written down once in so long, under this name.
+SWEPT, NOTED = "swept", timedelta(seconds=5)
 
 _log = structlog.get_logger()
 
@@ -68,7 +72,7 @@ def pull_in(now: datetime) -> int:
     longest = timedelta(seconds=max(RESEND_LONGEST, BACKOFF_LONGEST))
     soon = (rows.c.state == READY) | rows.c.waits_for.in_(("retry", "slot"))
     far = (soon & (rows.c.wake_at > now + longest)) | (
-        (rows.c.state == RUNNING) & (rows.c.wake_at > now + lease())
+        (rows.c.state == RUNNING) & (rows.c.wake_at > now + lease() + LEAST)
     )
     with reading() as db:
         if not db.execute(select(exists().where(far))).scalar_one():
@@ -78,6 +82,24 @@ def pull_in(now: datetime) -> int:
     with writing() as db:
         here = rows.c.id.in_(select(chosen.c.id))
         return db.execute(update(rows).where(here, far).values(wake_at=nearer)).rowcount
+
+
+def last_pass() -> datetime | None:
+    """When a pass has last ended, in any process; None when none ever has."""
+    with reading() as db:
+        noted = db.execute(select(engine_state.c.value).where(engine_state.c.name == SWEPT)).scalar()
+    return None if noted is None else datetime.fromisoformat(noted)
+
+
+def note_pass(now: datetime) -> None:
+    """Write down now and then that a pass has ended."""
+    last = last_pass()
+    if last is not None and last <= now < last + NOTED:
+        return
+    with writing() as db:
+        insert = (postgresql if is_postgres(db) else sqlite).insert(engine_state)
+        noted = insert.values(name=SWEPT, value=now.isoformat())
+        db.execute(noted.on_conflict_do_update(index_elements=["name"], set_={"value": now.isoformat()}))
 
 
 def settle_late_scopes(now: datetime) -> int:
@@ -103,8 +125,13 @@ def pass_deadlines(now: datetime) -> int:
 
 
 def _expired(db: Connection, now: datetime) -> list[tuple[str, str]]:
-    query = select(rows.c.id, rows.c.stream).where(rows.c.state == RUNNING, WATCH.over(rows.c.wake_at, now))
+    query = select(rows.c.id, rows.c.stream).where(rows.c.state == RUNNING, _lease_over(now))
     return [(row[0], row[1]) for row in db.execute(query.order_by(rows.c.wake_at, rows.c.id).limit(BATCH))]
+
+
+def _lease_over(now: datetime) -> ColumnElement[bool]:
+    """Whoever lives extends a lease before another has passed."""
+    return WATCH.over(rows.c.wake_at, now, most=lease())
 
 
 def _expire(reaction: str, stream: str, now: datetime, found: Expired) -> None:
@@ -139,7 +166,7 @@ def _expire(reaction: str, stream: str, now: datetime, found: Expired) -> None:
 
 def _take_lease_away(db: Connection, reaction: str, now: datetime) -> bool:
     """Make a running reaction ready again; False when its lease is not over, or not any more."""
-    over = (rows.c.id == reaction, rows.c.state == RUNNING, WATCH.over(rows.c.wake_at, now))
+    over = (rows.c.id == reaction, rows.c.state == RUNNING, _lease_over(now))
     again = {"state": READY, "due_at": now, "wake_at": now, "fence": rows.c.fence + 1}
     return db.execute(update(rows).where(*over).values(again)).rowcount == 1
 

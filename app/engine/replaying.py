@@ -13,7 +13,7 @@ from app.engine import past, replays
 from app.engine.database import reading
 from app.engine.facts import ReplayCompleted, replay_stream
 from app.engine.listeners import LISTENERS, Listener
-from app.engine.reactions import DONE, RESEND_SECONDS, RUNNING
+from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
 from app.engine.tables import reactions
@@ -101,7 +101,7 @@ def _advance(work: Recording, row: Row[Any], listener: Listener, allowed: int) -
 
 def _allowed(work: Recording, row: Row[Any]) -> int:
     """How many reactions may be made now: as the rate has it, and as the workers keep up."""
-    at_work = replays.generation_of(row), reactions.c.wake_at.is_not(None)
+    at_work = replays.generation_of(row), reactions.c.state.in_(OPEN)
     ahead = AHEAD - int(work.db.execute(select(func.count()).where(*at_work)).scalar_one())
     if row.rate is None:
         return ahead
@@ -122,7 +122,7 @@ def _since(work: Recording, row: Row[Any]) -> datetime:
 
 def _complete_if_ended(work: Recording, row: Row[Any]) -> None:
     """End a replay all of whose reactions were made, once none of them is open any more."""
-    open_now = exists().where(replays.generation_of(row), reactions.c.wake_at.is_not(None))
+    open_now = exists().where(replays.generation_of(row), reactions.c.state.in_(OPEN))
     if work.db.execute(select(open_now)).scalar_one():
         _put_off(work, row, LOOK_SECONDS)
         return

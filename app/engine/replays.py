@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, literal_column, select, update
 
 from app.engine import clock
 from app.engine.facts import ReplayCancelled, ReplayStarted, replay_stream
@@ -103,7 +103,9 @@ def states(db: Connection, replay: Replay) -> dict[str, int]:
 
 def generation_of(replay: Any) -> Any:
     """The condition that holds for a replay's reactions."""
-    return and_(reactions.c.listener == replay.listener, reactions.c.generation == replay.generation)
+    of_replays = reactions.c.generation > literal_column("0")  # spelt out, for the index of them
+    of_this = reactions.c.listener == replay.listener, reactions.c.generation == replay.generation
+    return and_(of_replays, *of_this)
 
 
 def counts(row: Row[Any]) -> dict[str, Any]:
@@ -130,7 +132,11 @@ def _cancel_open(work: Recording, row: Row[Any]) -> int:
         "due_at": None, "waits_for": None, "ended_at": work.now,
     }  # fmt: skip
     line = (reactions.c.listener, reactions.c.stream, reactions.c.key)
-    ended = work.db.execute(update(reactions).where(idle).values(ends).returning(*line)).all()
+    # locked one after the other in the order in which everybody locks them
+    these = select(reactions.c.id).where(idle).order_by(reactions.c.id).with_for_update().cte("these")
+    here = reactions.c.id.in_(select(these.c.id))
+    ended = work.db.execute(update(reactions).where(here).values(ends).returning(*line)).all()
     for listener, stream, key in {tuple(each) for each in ended if each.key is not None}:
         work.go_on((listener, stream, key))
+    work.free_slots(row.listener)
     return len(ended)

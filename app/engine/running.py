@@ -1,6 +1,7 @@
 """Working a reaction off: what a worker does with the id that a message carries."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -38,6 +39,7 @@ def run(action: Action, reaction: str, *, redelivered: bool = False) -> str:
         log.warning("reaction was left to the sweep", reaction=reaction, action=action.name, error=str(error))
         outcome = LEFT
     except UnknownSignal as error:
+        one_run.give_back()
         passing.put_back(reaction, action.name, str(error))
         outcome = LEFT
     except LostLease:
@@ -85,6 +87,12 @@ class _Run:
         self.claimed = claimed
         faults.point("claim.after_commit")
         return self.claimed is not None
+
+    def give_back(self) -> None:
+        """Uncount the attempt: another worker may know what this one does not."""
+        if self.claimed is not None:
+            with suppress(*DatabaseTrouble), writing() as db:  # else its lease brings it back
+                claims.hand_back(db, self.reaction, claims.worker_name(os.getpid()))
 
     def _is_ours(self, loaded: Loaded | None) -> bool:
         if loaded is None:

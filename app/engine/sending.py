@@ -1,6 +1,7 @@
 """Sending what is due: retries, what was never started, and everything when the broker was lost."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +44,7 @@ def send_due(now: datetime) -> int:
         pushed = queue.send(batch, give_up=give_up)
         faults.point("sweep.after_send")
         sent += pushed
+        _take_back(batch[pushed:])
         if len(batch) < BATCH or pushed < len(batch) or time.monotonic() > give_up:
             return sent
 
@@ -60,6 +62,16 @@ def _mark_sent(now: datetime) -> list[Message]:
         )
         messages = [reactions.message_of(row._mapping) for row in db.execute(marked)]
     return sorted(messages, key=lambda message: message.reaction)  # the oldest first; a database says nothing
+
+
+def _take_back(unsent: Sequence[Message]) -> None:
+    """Let what was marked and not pushed, since the broker was too slow, be sent as soon as it is quicker."""
+    if not unsent:
+        return
+    these = rows.c.id.in_([message.reaction for message in unsent]), rows.c.state == READY
+    soon = clock.now() + timedelta(seconds=queue.BREAK_SECONDS)
+    with writing() as db:
+        db.execute(update(rows).where(*these).values(sends=rows.c.sends - 1, wake_at=soon))
 
 
 def _next_send(now: datetime) -> Any:
@@ -92,7 +104,11 @@ def notice_lost_broker() -> None:
         )
         if db.execute(noted.returning(engine_state.c.name)).first() is None:
             return  # another sweep was faster
-        unsent = update(rows).where(rows.c.state == READY)
+        ready = select(rows.c.id).where(rows.c.state == READY, rows.c.wake_at.is_not(None))
+        # locked in the order in which everybody locks them; waiting for those that are held, whose
+        # transactions may come to nothing
+        held = ready.order_by(rows.c.id).with_for_update().cte("held")
+        unsent = update(rows).where(rows.c.id.in_(select(held.c.id)), rows.c.state == READY)
         lost = db.execute(unsent.values(wake_at=clock.now(), sends=0)).rowcount
     if known is not None:
         _log.warning("broker was lost", sent_again=lost)

@@ -37,8 +37,9 @@ def sweep() -> Swept:
     swept = Swept()
     with apart("sealing"):
         swept.sealed = log.catch_up()
-    now = WATCH.look()
-    swept.pulled_in = recovery.pull_in(now) + AHEAD.look(now)
+    now = WATCH.look(recovery.last_pass)
+    with apart("clocks"):
+        swept.pulled_in = recovery.pull_in(now) + AHEAD.look(now)
     leases = recovery.expire_leases(now)
     swept.expired, swept.buried = leases.expired, leases.buried
     swept.settled = recovery.settle_late_scopes(now)
@@ -49,6 +50,8 @@ def sweep() -> Swept:
     swept.replayed = replaying.advance(now)
     with apart("coverage"):
         swept.uncovered = coverage.check(now)
-    sending.notice_lost_broker()
+    with apart("broker"):
+        sending.notice_lost_broker()
     swept.sent = sending.send_due(clock.now())
+    recovery.note_pass(now)
     return swept

@@ -127,6 +127,14 @@ reactions = Table(
         sqlite_where=text("waits_for IS NOT NULL"),
     ),
     Index(
+        "ix_reactions_replayed",
+        "listener",
+        "generation",
+        "state",
+        postgresql_where=text("generation > 0"),
+        sqlite_where=text("generation > 0"),
+    ),
+    Index(
         "ix_reactions_dead",
         "id",
         postgresql_where=text("state = 'dead'"),
@@ -190,13 +198,14 @@ engine_state = Table(
     Column("value", Text, nullable=False),
 )
 
-#: One row per listener with limits: whoever claims for it locks the row. `next_at` is when its rate allows
-#: the next attempt.
+#: One row per listener with limits: whoever claims for it locks the row. `next_at` is the next place in its
+#: rate that nobody has; the attempts that have begun use the rate up until `begun_until`.
 limits = Table(
     "limits",
     metadata,
     Column("listener", String(200), primary_key=True),
     Column("next_at", Timestamp(), nullable=True),
+    Column("begun_until", Timestamp(), nullable=True),
 )
 
 #: What processes declared: the revision stands on every event that was matched under it.

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, select, update
 
-from app.engine import log, waits
+from app.engine import clock, log, waits
 from app.engine.claims import Ending
-from app.engine.database import reading
+from app.engine.database import reading, writing
 from app.engine.facts import FlowRecovered, FlowStalled
 from app.engine.failing import DatabaseTrouble, bury, finish
 from app.engine.flows import PATIENCE
@@ -17,7 +17,7 @@ from app.engine.listeners import LISTENERS
 from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
-from app.engine.signal import SIGNALS, Failure, revive
+from app.engine.signal import SIGNALS, Failure, UnknownSignal, revive
 from app.engine.tables import events, flows, reactions
 
 #: One pass handles at most so many rows of each kind.
@@ -34,7 +34,7 @@ def end_waits(now: datetime) -> int:
     over = (
         reactions.c.waits_for == waits.EVENT,
         reactions.c.state == WAITING,
-        WATCH.over(reactions.c.wake_at, now),
+        WATCH.over(reactions.c.wake_at, now, work=False),
     )
     query = select(reactions.c.id, reactions.c.stream).where(*over)
     with reading() as db:
@@ -46,6 +46,8 @@ def end_waits(now: datetime) -> int:
                 ended += _end_wait(reaction, stream)
             except DatabaseTrouble:
                 raise
+            except UnknownSignal:  # of another version: a process that knows it says what follows
+                _put_off(reaction)
             except Exception as error:  # or it would be tried by every pass, for ever
                 _give_up(reaction, error)
     return ended
@@ -66,10 +68,8 @@ def _end_wait(reaction: str, stream: str) -> bool:
 def _time_out(work: Recording, loaded: Loaded, until: datetime) -> bool:
     listener = LISTENERS.get(loaded.listener)
     this_one = reactions.c.id == loaded.id
-    if listener is None:  # a process that knows it will say what follows
-        later = work.now + timedelta(seconds=RESEND_SECONDS)
-        work.db.execute(update(reactions).where(this_one).values(wake_at=later))
-        return False
+    if listener is None or (listener.otherwise and listener.otherwise not in SIGNALS):
+        raise UnknownSignal(f"{loaded.listener} is not a listener that this process knows")
     came = waits.missed(work.db, listener, loaded.key or "", loaded.event, until)
     if came is not None:
         work.let_go(this_one, awaited=came)
@@ -79,6 +79,13 @@ def _time_out(work: Recording, loaded: Loaded, until: datetime) -> bool:
     else:
         _say_otherwise(work, loaded, listener.otherwise)
     return True
+
+
+def _put_off(reaction: str) -> None:
+    later = clock.now() + timedelta(seconds=RESEND_SECONDS)
+    this_one = reactions.c.id == reaction, reactions.c.waits_for == waits.EVENT
+    with writing() as db:
+        db.execute(update(reactions).where(*this_one).values(wake_at=later))
 
 
 def _say_otherwise(work: Recording, loaded: Loaded, otherwise: str) -> None:

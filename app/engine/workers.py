@@ -10,6 +10,7 @@ from celery import Celery, Task
 from celery.beat import Scheduler
 
 from app.engine.actions import ACTIONS, Action
+from app.engine.database import wait_for_locks
 from app.engine.handback import AtWork, HandBack
 from app.engine.passing import Passing
 from app.engine.queue import sweep_pause
@@ -19,6 +20,8 @@ from app.engine.sweep import sweep
 #: Between the moment a body is told that its time is over and the one at which its process is killed, in
 #: seconds.
 GRACE_SECONDS = 30
+#: The sweep has more to look at than one row that somebody holds, in seconds.
+LOCK_PATIENCE = 2.0
 
 log = structlog.get_logger()
 
@@ -51,6 +54,10 @@ class SweepScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
     """Beat's scheduler: sends no message, keeps no file, and runs the sweep itself, with or without a
     broker.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        wait_for_locks(LOCK_PATIENCE)
+        super().__init__(*args, **kwargs)
 
     def tick(self, *_args: Any, **_kwargs: Any) -> float:
         """One pass; returns the seconds until the next. A pass that fails is logged: the next one tries

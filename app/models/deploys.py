@@ -64,6 +64,8 @@ deploys = folded(
 )
 
 #: States in which a deploy can still fail, be superseded or cancelled.
+#: No site has so many deploys: the largest number that its column holds.
+HIGHEST = 2**31 - 1
 UNPUBLISHED = ("requested", "building", "packaging", "uploading", "ready")
 
 
@@ -186,5 +188,5 @@ def page(db: Connection, site_id: str, limit: int, after: int | None = None) -> 
     """A site's deploys, newest first; `after` is the number of the last one seen."""
     query = select(deploys).where(deploys.c.site_id == site_id).order_by(deploys.c.number.desc()).limit(limit)
     if after is not None:
-        query = query.where(deploys.c.number < after)
+        query = query.where(deploys.c.number < min(after, HIGHEST))
     return [Deploy(*row) for row in db.execute(query)]

@@ -50,10 +50,16 @@ def end_with_flow(db: Connection, flow: CancelledFlow) -> DeployCancelled | Depl
     if deploy is None:
         return None
     if not deploy.unpublished:
-        return completed(db, deploy, also=_prevented(db, flow.id))
+        said = completed(db, deploy, also=_prevented(db, flow.id))
+        return said and said.model_copy(update={"targets": tuple(map(_unreached, said.targets))})
     site = sites.get(db, deploy.site_id)
     reason: Reason = "site_deleted" if site is None or site.deleted else "asked"
     return cancelled(deploy, reason, by=flow.by, forced=flow.forced)
+
+
+def _unreached(target: Target) -> Target:
+    """Nothing of the flow is left that could still reach it."""
+    return target.model_copy(update={"status": "cancelled"}) if target.status == "pending" else target
 
 
 def _prevented(db: Connection, flow: str) -> list[Target]:

@@ -128,6 +128,56 @@ def test_a_deadline_that_a_jump_forward_left_behind_passes_in_its_time(
     assert sweep().overdue == 1
 
 
+def be_off(simulation: Simulation, time: timedelta) -> None:
+    """The whole platform is off, and begins anew."""
+    simulation.clock.shift(time)
+    WATCH.__init__()
+
+
+def test_what_was_under_way_has_the_rest_of_its_time_after_the_platform_was_off(
+    toys: ModuleType, machine: Machine, simulation: Simulation
+) -> None:
+    order(toys)
+    simulation.messages.clear()
+    give_a_deadline(toys, timedelta(minutes=10))
+    machine.wait(timedelta(minutes=4))
+    sweep()
+    be_off(simulation, HOUR)
+    assert sweep().overdue == 0
+    machine.wait(timedelta(minutes=5, seconds=50))
+    assert sweep().overdue == 0
+    machine.wait(timedelta(seconds=15))
+    assert sweep().overdue == 1
+
+
+def test_a_lease_outlives_an_absence_of_the_sweep_by_the_time_in_which_its_holder_says_that_it_lives(
+    toys: ModuleType, machine: Machine, simulation: Simulation
+) -> None:
+    order(toys)
+    deliver_until(simulation, "toys.send")
+    with faults.on_fault(lambda point: die(point)):
+        simulation.deliver()
+    machine.wait(SECOND)
+    sweep()
+    be_off(simulation, HOUR)
+    assert sweep().expired == 0
+    machine.wait(lease() - SECOND)
+    assert sweep().expired == 0
+    machine.wait(SECOND)
+    assert sweep().expired == 1
+
+
+def test_an_absence_is_none_when_another_process_has_swept_meanwhile(simulation: Simulation) -> None:
+    watch = Watch()
+    watch.look(now)
+    simulation.clock.shift(HOUR)
+    watch.look(lambda: now() - SECOND)
+    assert not watch._jumps
+    simulation.clock.shift(HOUR)
+    watch.look(lambda: now() - HOUR)
+    assert [jump.by for jump in watch._jumps] == [HOUR]
+
+
 @FORWARD
 def test_a_jump_that_is_taken_back_leaves_no_trace(
     toys: ModuleType, machine: Machine, simulation: Simulation, by: timedelta

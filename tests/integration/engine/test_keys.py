@@ -178,7 +178,7 @@ def test_a_head_whose_worker_is_gone_keeps_its_turn_until_it_is_buried(
             from_ready = reactions.update().where(reactions.c.id == head.reaction)
             taken = {"state": "running", "attempt": attempt + 1, "wake_at": now() + lease()}
             db.execute(from_ready.values(taken))
-        simulation.clock.shift(lease() + timedelta(seconds=1))
+        simulation.wait(lease() + timedelta(seconds=1))
         sweep()
         assert states()[1] == (READY if attempt == 8 else BEHIND)
     simulation.messages.clear()

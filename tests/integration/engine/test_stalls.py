@@ -45,7 +45,7 @@ def told(flow: str) -> list[tuple[str, int]]:
 
 def pass_by(simulation: Simulation, time: timedelta) -> None:
     """Let time pass in which nobody takes messages."""
-    simulation.clock.shift(time)
+    simulation.wait(time)
     sweep()
     simulation.messages.clear()
 
@@ -83,7 +83,7 @@ def test_that_it_goes_on_is_told_and_so_is_another_stall(lines: ModuleType, simu
     pass_by(simulation, HOUR)
     sweep()
     pass_by(simulation, timedelta(minutes=5))
-    simulation.clock.shift(timedelta(seconds=RESEND_LONGEST))
+    simulation.wait(timedelta(seconds=RESEND_LONGEST))
     sweep()
     simulation.deliver()
     simulation.messages.clear()
@@ -103,7 +103,7 @@ def test_as_much_may_end_as_begins_and_it_is_told(lines: ModuleType, simulation:
     on(lines.Rang, do=lines.answer, name="toy:again", when={"number": [1]}, after=9 * 3600)
     flow = call(lines)
     pass_by(simulation, HOUR)
-    simulation.clock.shift(timedelta(seconds=RESEND_LONGEST))
+    simulation.wait(timedelta(seconds=RESEND_LONGEST))
     sweep()
     simulation.deliver()  # one has ended, and one begun
     assert flow_row(flow).open == 1
@@ -188,7 +188,7 @@ def test_whoever_follows_the_stall_does_not_end_it(lines: ModuleType, simulation
     flow = call(lines)
     pass_by(simulation, HOUR)
     sweep()
-    simulation.clock.shift(timedelta(seconds=RESEND_LONGEST))
+    simulation.wait(timedelta(seconds=RESEND_LONGEST))
     sweep()
     simulation.messages = [each for each in simulation.messages if each.action == "toy_lines.tell"]
     simulation.deliver()
