@@ -1,6 +1,6 @@
 """Ending what is under way: a deploy before it is published, or whatever a flow still does."""
 
-from app.engine import Recording, views
+from app.engine import Recording, replays, views
 from app.engine.cancelling import lock_flow, request_cancel
 from app.engine.views import Flow
 from app.errors import Conflict
@@ -38,8 +38,12 @@ def end_deploy(log: Recording, deploy: Deploy) -> None:
 def cancel_flow(log: Recording, flow_id: str) -> Flow:
     """Ask for the end of all that a flow still does; a deploy that it has not published yet is cancelled.
 
-    Asking again changes nothing. NotFound `flow_not_found`; Conflict `flow_ended`.
+    A replay ends with its flow. Asking again changes nothing. NotFound `flow_not_found`; Conflict
+    `flow_ended`.
     """
+    replay = replays.of_flow(log.db, flow_id)
+    if replay is not None and replay.state == "running":
+        replays.cancel(log, replay.id)
     row = lock_flow(log, flow_id)
     deploy = deploys.moved_by_flow(log.db, flow_id)
     if deploy is not None and deploy.unpublished:

@@ -144,6 +144,14 @@ class Recording:
             self._counts.reopen(reaction.flow, outcome)
             self._counts.change(reaction.flow, reaction.scope, +1)
 
+    def hold(self, flow: str) -> None:
+        """Let a flow be open, besides by its reactions, until `let_end`."""
+        self._counts.change(flow, None, +1)
+
+    def let_end(self, flow: str) -> None:
+        """What `hold` held is over."""
+        self._counts.change(flow, None, -1)
+
     def free_slots(self, listener: str) -> None:
         """Let those go on at the end that wait for a slot of a listener, as far as there are free ones."""
         self._ending.add(listener)

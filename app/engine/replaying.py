@@ -129,8 +129,7 @@ def _complete_if_ended(work: Recording, row: Row[Any]) -> None:
     work.lock(replay_stream(row.listener))
     ends = {"state": DONE, "ended_at": work.now, "wake_at": None}
     work.db.execute(update(rows).where(rows.c.id == row.id).values(ends))
-    completed = ReplayCompleted(**replays.counts(row))
-    work.record(completed.within(*replays.beginning(work.db, row.id)))
+    replays.end(work, row, ReplayCompleted(**replays.counts(row)))
 
 
 def _put_off(work: Recording, row: Row[Any], seconds: float) -> None:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal_column, select, update
 
 from app.engine import clock
 from app.engine.facts import ReplayCancelled, ReplayStarted, replay_stream
 from app.engine.past import Wish, resolve
 from app.engine.reactions import CANCELLED, READY, RUNNING, WAITING
 from app.engine.recording import Recording
-from app.engine.tables import events, reactions, replays
+from app.engine.signal import Signal
+from app.engine.tables import events, flows, reactions, replays
 from app.errors import Conflict, NotFound
 
 
@@ -59,7 +60,7 @@ def start(work: Recording, wish: Wish) -> Replay:
     values = {name: getattr(replay, name) for name in Replay.__slots__}
     work.db.execute(insert(replays).values(wake_at=work.now, **values))
     asked = {name: values[name] for name in ("listener", "generation", "after", "until", "rate", "again")}
-    work.record(ReplayStarted(replay=replay.id, **asked))
+    work.hold(work.record(ReplayStarted(replay=replay.id, **asked)).flow)
     return replay
 
 
@@ -76,9 +77,22 @@ def cancel(work: Recording, replay_id: str) -> Replay:
     cancelled = _cancel_open(work, row)
     ends = {"state": CANCELLED, "ended_at": work.now, "wake_at": None}
     work.db.execute(update(replays).where(replays.c.id == row.id).values(ends))
-    ended = ReplayCancelled(**counts(row), cancelled=cancelled)
-    work.record(ended.within(*beginning(work.db, row.id)))
+    end(work, row, ReplayCancelled(**counts(row), cancelled=cancelled))
     return require(work.db, replay_id)
+
+
+def end(work: Recording, row: Row[Any], how: Signal) -> None:
+    """Record how a replay ended, in its flow, which ends with it."""
+    flow, event = beginning(work.db, row.id)
+    work.record(how.within(flow, event))
+    work.let_end(flow)
+
+
+def of_flow(db: Connection, flow: str) -> Replay | None:
+    """The replay that a flow is about; None when it is about something else."""
+    its = _REPLAY.join(flows, flows.c.subject == replays.c.id)
+    row = db.execute(its.where(flows.c.id == flow, flows.c.kind == ReplayStarted.starts)).one_or_none()
+    return None if row is None else Replay(*row)
 
 
 def page(db: Connection, limit: int, after: str | None = None) -> list[Replay]:
@@ -101,7 +115,7 @@ def states(db: Connection, replay: Replay) -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query.order_by(reactions.c.state))}
 
 
-def generation_of(replay: Any) -> Any:
+def generation_of(replay: Any) -> ColumnElement[bool]:
     """The condition that holds for a replay's reactions."""
     of_replays = reactions.c.generation > literal_column("0")  # spelt out, for the index of them
     of_this = reactions.c.listener == replay.listener, reactions.c.generation == replay.generation

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 
-from app.engine import clock, log, waits
+from app.engine import clock, log, replays, waits
 from app.engine.claims import Ending
 from app.engine.database import reading, writing
 from app.engine.facts import FlowRecovered, FlowStalled
@@ -17,6 +17,7 @@ from app.engine.listeners import LISTENERS
 from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
+from app.engine.replays import generation_of
 from app.engine.signal import SIGNALS, Failure, UnknownSignal, revive
 from app.engine.tables import events, flows, reactions
 
@@ -175,32 +176,33 @@ def _progress(db: Connection, flow: Row[Any], now: datetime) -> datetime:
     )
     due = case((reactions.c.due_at <= now, reactions.c.due_at))
     worked = select(*(func.max(each) for each in (reactions.c.started_at, reactions.c.ended_at, due)))
-    worked = worked.where(reactions.c.flow == flow.id, ~reactions.c.follower)
+    worked = worked.where(_work_of(db, flow.id))
     moments = (flow.started_at, db.execute(recorded).scalar(), *db.execute(worked).one())
     latest: datetime = min(now, max(moment for moment in moments if moment is not None))
     return latest
 
 
+def _work_of(db: Connection, flow: str) -> ColumnElement[bool]:
+    """The reactions that a flow waits for: those of a replay are in the flows of the past events."""
+    replay = replays.of_flow(db, flow)
+    if replay is not None:
+        return generation_of(replay)
+    return (reactions.c.flow == flow) & ~reactions.c.follower
+
+
 def _next_moment(db: Connection, flow: str, now: datetime) -> datetime | None:
     """When the next thing of a flow goes on by itself: a wait ends, or the lease of what is at work."""
     moment = func.coalesce(reactions.c.due_at, reactions.c.wake_at)
-    coming = (
-        reactions.c.flow == flow,
-        reactions.c.state.in_((WAITING, RUNNING)),
-        moment > now,
-        ~reactions.c.follower,
-    )
+    coming = (_work_of(db, flow), reactions.c.state.in_((WAITING, RUNNING)), moment > now)
     found: datetime | None = db.execute(select(func.min(moment)).where(*coming)).scalar()
     return found
 
 
 def _stalled(db: Connection, said: dict[str, str], age: timedelta) -> FlowStalled:
     columns = (reactions.c.id, reactions.c.action, reactions.c.state, reactions.c.waits_for, reactions.c.key)
-    query = select(*columns).where(
-        reactions.c.flow == said["flow"], reactions.c.state.in_(OPEN), ~reactions.c.follower
-    )
+    query = select(*columns).where(_work_of(db, said["flow"]), reactions.c.state.in_(OPEN))
     waiting_on = [dict(row._mapping) for row in db.execute(query.order_by(reactions.c.id).limit(SHOWN))]
-    actions = ", ".join(sorted({row["action"] for row in waiting_on}))
+    actions = ", ".join(sorted({row["action"] for row in waiting_on})) or "nothing"
     failure = Failure(
         code="stage_timeout",
         stage="flow",

@@ -319,11 +319,15 @@ def test_a_listener_that_began_to_wait_for_a_scope_ahead_is_answered_in_its_time
     assert sweep().settled == 1
 
 
+@pytest.mark.parametrize("ordered", ["ahead", "before"])
 def test_places_in_a_rate_that_were_given_out_ahead_are_given_out_anew(
-    toys: ModuleType, machine: Machine, simulation: Simulation
+    toys: ModuleType, machine: Machine, simulation: Simulation, ordered: str
 ) -> None:
+    if ordered == "before":
+        order(toys)
     machine.set_clock(YEAR)
-    order(toys)
+    if ordered == "ahead":
+        order(toys)
     until = now() + timedelta(minutes=5)
     with writing() as db:
         db.execute(update(reactions).values(state="waiting", waits_for="rate", due_at=until, wake_at=until))

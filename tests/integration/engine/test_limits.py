@@ -225,6 +225,26 @@ def test_a_rate_that_nobody_used_allows_no_burst_later(
     assert [row.state for row in sends()] == ["done", "done", "waiting"]
 
 
+def test_a_rate_holds_when_many_have_waited_for_a_sweep_that_was_away(
+    toys: ModuleType, limited: Callable[..., None], simulation: Simulation
+) -> None:
+    limited(rate=1)
+    pack(toys, simulation, PARCELS)
+    begun: list[datetime] = []
+    toys.trouble["send"] = lambda: begun.append(now())
+    while simulation.messages:
+        simulation.deliver()
+    simulation.clock.shift(timedelta(minutes=10))
+    while sends(state="waiting") or simulation.messages:
+        sweep()
+        while simulation.messages:
+            simulation.deliver()
+        simulation.wait(timedelta(seconds=1))
+    assert len(begun) == len(PARCELS)
+    for at in begun:  # two pauses of the sweep, and one
+        assert sum(at <= other < at + timedelta(seconds=1) for other in begun) <= 4
+
+
 def test_a_retry_is_an_attempt_of_the_rate_too(
     toys: ModuleType, simulation: Simulation, limited: Callable[..., None]
 ) -> None:

@@ -14,6 +14,7 @@ from app.engine import current, follow, now, on, reading, recording, replaying, 
 from app.engine.listeners import LISTENERS
 from app.engine.rebuild import verify
 from app.engine.redrive import redrive
+from app.engine.replays import Replay
 from app.engine.sweep import sweep
 from app.engine.tables import events, flows, reactions
 from app.errors import Conflict
@@ -49,7 +50,7 @@ def test_nothing_waits_for_a_replay_and_what_it_causes(world: ModuleType, drain:
     on(world.Sent, do=world.insure)
     begin()
     sweep()
-    assert [row.open for row in rows_of(flows)] == [0, 0]
+    assert [row.open for row in rows_of(flows)] == [0, 1]  # the replay's own ends with it
     drain()
     assert rows_of(flows)[0] == before[0]
     assert {event.follower for event in story(before[0].id)[1:]} == {True}
@@ -108,6 +109,45 @@ def test_a_line_keeps_its_order_in_a_replay_and_beside_what_happens_now(
     done = sorted(rows_of(reactions), key=lambda row: row.ended_at)
     assert [row.event for row in done] == [live, *past]
     assert all(one.ended_at <= other.started_at for one, other in pairwise(done))
+
+
+@pytest.fixture
+def jammed(world: ModuleType, simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Replay:
+    """A replay of ten events into a line whose head nobody takes."""
+    monkeypatch.setattr(replaying, "AHEAD", 4)
+    past_of(world, 10, "a")
+    follow(world.Packed, do=world.send, name=SEND, key="parcel")
+    pack(world, "a")
+    replay = begin()
+    for _ in range(5):
+        simulation.wait(timedelta(seconds=1))
+        simulation.messages.clear()
+        sweep()
+    return replay
+
+
+def test_those_that_wait_in_a_line_count_as_open(jammed: Replay) -> None:
+    assert (look(jammed).state, len(made(jammed))) == ("running", 4)
+    [flow] = rows_of(flows, kind="replay")
+    assert (flow.state, flow.open) == ("running", 1)
+
+
+def test_they_end_with_their_replay_and_so_does_its_flow(jammed: Replay) -> None:
+    stop(jammed)
+    assert {row.state for row in made(jammed)} == {"cancelled"}
+    [flow] = rows_of(flows, kind="replay")
+    assert (flow.state, flow.open) == ("cancelled", 0)
+
+
+def test_a_replay_in_which_nothing_happens_is_told_as_stalled(jammed: Replay, simulation: Simulation) -> None:
+    for _ in range(3 * 60):
+        simulation.wait(timedelta(minutes=1))
+        simulation.messages.clear()
+        sweep()
+    [flow] = rows_of(flows, kind="replay")
+    [told] = [event for event in story(flow.id) if event.type == "platform.flow.stalled"]
+    assert {row["id"] for row in told.data["waiting_on"]} == {row.id for row in made(jammed)}
+    assert {row["waits_for"] for row in told.data["waiting_on"]} == {"key"}
 
 
 def test_a_rate_is_kept_also_after_the_sweep_was_away(world: ModuleType, simulation: Simulation) -> None:
