@@ -1,5 +1,6 @@
 """The HTTP API: each endpoint parses, does one command or one query, and serialises."""
 
+from app.api import coverage as coverage
 from app.api import deploy_hooks as deploy_hooks
 from app.api import deploys as deploys
 from app.api import events as events

@@ -1,9 +1,9 @@
 """Flows: `/v1/flows`."""
 
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.api.auth import asker, check_change, check_stream, scope
 from app.api.commands import Answer, Repeatable, perform
@@ -23,16 +23,29 @@ from app.errors import NotFound
 TAGS: Any = [{"name": "Flows", "description": "All that one first event caused."}]
 
 
+State = Literal["running", "waiting", "succeeded", "failed", "cancelled"]
+
+
 class FlowPath(BaseModel):
     """Which flow."""
 
     id: Text
 
 
+class FlowPage(Page):
+    """Which flows."""
+
+    state: State | None = None
+    kind: Text | None = Field(None, description="deploy, rollback, ...")
+    stalled: bool | None = Field(None, description="Whether nothing happens in them any more.")
+
+
 class FlowAnswer(BaseModel):
     """A flow. `open` counts its unfinished reactions, followers not counted.
 
-    It is `waiting` while all that is open waits for its time.
+    It is `waiting` while all that is open waits for its time, and `stalled` when something is open and
+    nothing has happened for an hour. While it is being cancelled, `cancel_forced_at` is when what is still at
+    work is left behind.
     """
 
     id: str
@@ -41,6 +54,8 @@ class FlowAnswer(BaseModel):
     label: str
     state: str
     open: int
+    stalled: bool
+    cancel_forced_at: Moment | None
     started_at: Moment
     ended_at: Moment | None
 
@@ -58,17 +73,21 @@ class FlowList(Listed):
     items: list[FlowAnswer]
 
 
+_SAME = set(FlowAnswer.model_fields) - {"cancel_forced_at"}
+
+
 def _said(flow: Flow) -> dict[str, Any]:
-    same = {name: getattr(flow, name) for name in FlowAnswer.model_fields}
-    return FlowAnswer(**same).model_dump(mode="json")
+    same = {name: getattr(flow, name) for name in _SAME}
+    return FlowAnswer(cancel_forced_at=flow.cancel_at, **same).model_dump(mode="json")
 
 
 @v1.get("/flows", tags=TAGS, responses={200: FlowList})
 @scope("read")
-def list_flows(query: Page) -> Any:
+def list_flows(query: FlowPage) -> Any:
     """Flows, newest first."""
+    only = {"state": query.state, "kind": query.kind, "stream": asker().stream}
     with reading() as db:
-        rows = views.flow_page(db, query.limit + 1, query.after, stream=asker().stream)
+        rows = views.flow_page(db, query.limit + 1, query.after, query.stalled, **only)
     return listed(rows, query.limit, _said, lambda flow: flow.id)
 
 

@@ -82,9 +82,8 @@ class Retried(BaseModel):
 
 class ReactionAnswer(BaseModel):
     """One listener's answer to one event. `waits_for` says what a waiting one waits for (retry, delay, slot,
-    rate, key or event), `due_at` until when, and `key` what orders it or what the event must have.
-
-    The failure's `traceback` stands only in the answer about one reaction, for the scopes deploy and admin.
+    rate, key or event), `due_at` until when, and `key` what orders it or what the event must have. `worker`
+    is who has, or had, its last attempt.
     """
 
     id: str
@@ -100,11 +99,21 @@ class ReactionAnswer(BaseModel):
     attempt: int
     key: str | None
     waits_for: str | None
+    worker: str | None
     due_at: Moment | None
     failure: dict[str, Any] | None
     created_at: Moment
     started_at: Moment | None
     ended_at: Moment | None
+
+
+class WholeReaction(ReactionAnswer):
+    """A reaction; `held_back_by` is the one that it waits for in its line.
+
+    For the scopes deploy and admin the failure has a `traceback` here.
+    """
+
+    held_back_by: str | None
 
 
 class ReactionList(Listed):
@@ -131,11 +140,14 @@ def list_reactions(query: ReactionPage) -> Any:
     return listed(rows, query.limit, said, lambda reaction: reaction.id)
 
 
-@v1.get("/reactions/<id>", tags=TAGS, responses={200: ReactionAnswer, **problems(404)})
+@v1.get("/reactions/<id>", tags=TAGS, responses={200: WholeReaction, **problems(404)})
 @scope("read")
 def show_reaction(path: ReactionPath) -> Any:
     """One reaction."""
-    return said(_require(path.id), whole=asker().rank >= RANKS["deploy"])
+    reaction = _require(path.id)
+    with reading() as db:
+        holder = views.held_back_by(db, reaction)
+    return said(reaction, whole=asker().rank >= RANKS["deploy"]) | {"held_back_by": holder}
 
 
 @v1.post("/reactions/<id>/retry", tags=TAGS, responses={202: ReactionAnswer, **problems(404, 409)})

@@ -18,7 +18,7 @@ MOST = 10_000
 
 @click.group("events")
 def events() -> None:
-    """Events: tail, show, explain, rebuild, verify."""
+    """Events: tail, show, explain, missing, rebuild, verify."""
 
 
 @events.command("tail")
@@ -63,6 +63,17 @@ def explain_event(platform: Platform, out: Output, event_id: str, listener: str 
     out.answer(answer["items"], table(("listener", "code", "why"), rows, "No listener was declared."))
 
 
+@events.command("missing")
+@at_most(50)
+@asks
+def missing(platform: Platform, out: Output, limit: int) -> None:
+    """Reactions that ought to be there and are not. There should never be any: see flask events explain."""
+    found = platform.items(at("coverage"), limit)
+    rows = [(each["event"], each["listener"], when(each["found_at"])) for each in found]
+    nothing = "Nothing is missing: every event was answered."
+    out.answer(found, table(("event", "listener", "found"), rows, nothing))
+
+
 @events.command("rebuild")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @prints
@@ -97,4 +108,5 @@ def _show(out: Output, event: dict[str, Any]) -> None:
     if out.as_json:
         click.echo(json.dumps(event, ensure_ascii=False))
         return
-    click.echo(f"{when(event['time'])}  {event['type']:<{WIDEST}}  {words(event)}".rstrip())
+    known = f"{when(event['time'])}  {click.style(event['id'], dim=True)}  {event['type']:<{WIDEST}}"
+    click.echo(f"{known}  {words(event)}".rstrip())

@@ -10,6 +10,10 @@ from app.cli.platform import Platform, at
 from app.cli.timeline import Timeline
 from app.cli.watching import see_cancelled
 
+STATES = ("running", "waiting", "succeeded", "failed", "cancelled")
+SAME = ("id", "kind", "label", "state", "open")
+HEAD = ("id", "kind", "about", "state", "open", "started", "note")
+
 
 @click.group("flows")
 def flows() -> None:
@@ -17,16 +21,17 @@ def flows() -> None:
 
 
 @flows.command("list")
+@click.option("--state", type=click.Choice(STATES))
+@click.option("--kind", metavar="KIND", help="Only these: deploy, rollback, ...")
+@click.option("--stalled/--not-stalled", default=None, help="Those in which nothing happens, or not.")
 @at_most(20)
 @asks
-def list_flows(platform: Platform, out: Output, limit: int) -> None:
+def list_flows(platform: Platform, out: Output, /, limit: int, **query: Any) -> None:
     """The newest flows first."""
-    found = platform.items(at("flows"), limit)
-    rows = [
-        (flow["id"], flow["kind"], flow["label"], flow["state"], flow["open"], when(flow["started_at"]))
-        for flow in found
-    ]
-    out.answer(found, table(("id", "kind", "about", "state", "open", "started"), rows, "No flow yet."))
+    found = platform.items(at("flows"), limit, **query)
+    rows = [(*(flow[name] for name in SAME), when(flow["started_at"]), _note(flow)) for flow in found]
+    asked = any(value is not None for value in query.values())
+    out.answer(found, table(HEAD, rows, "No flow is like that." if asked else "No flow yet."))
 
 
 @flows.command("show")
@@ -53,13 +58,25 @@ def cancel_flow(platform: Platform, out: Output, flow_id: str, watch: bool) -> N
 
 
 def _lines(flow: dict[str, Any]) -> list[str]:
-    timeline = Timeline()
-    lines = [f"{flow['kind']} {text(flow['label'])}: {coloured(flow['state'])}"]
+    timeline = Timeline(ids=True)
+    lines = [f"{flow['kind']} {text(flow['label'])}: {coloured(flow['state'])}{_besides(flow)}"]
     for event in flow["events"]:
         lines.append(timeline.line(event))
         answers = (reaction for reaction in flow["reactions"] if reaction["event"] == event["id"])
         lines += [f"{'':>12}-> {_answer(reaction)}" for reaction in answers]
     return lines
+
+
+def _note(flow: dict[str, Any]) -> str:
+    """What of a flow its state does not say."""
+    return ", ".join([*["stalled"] * flow["stalled"], *["cancelling"] * bool(flow["cancel_forced_at"])])
+
+
+def _besides(flow: dict[str, Any]) -> str:
+    """The same in a few more words."""
+    stalled = ", stalled: nothing has happened in it for an hour" if flow["stalled"] else ""
+    forced = flow["cancel_forced_at"]
+    return stalled + (f", being cancelled, by force from {when(forced)}" if forced else "")
 
 
 def _answer(reaction: dict[str, Any]) -> str:

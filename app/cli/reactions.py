@@ -14,7 +14,10 @@ from app.errors import PermanentError, PlatformError
 Command = Callable[..., Any]
 
 STATES = ("waiting", "ready", "running", "done", "dead", "cancelled", "skipped")
-FIELDS = ("id", "event", "flow", "listener", "action", "state", "outcome", "attempt")
+FIELDS = (
+    *("id", "event", "flow", "listener", "generation", "action", "state", "outcome", "attempt"),
+    *("waits_for", "key", "held_back_by", "worker"),
+)
 TIMES = ("due_at", "started_at", "ended_at")
 HEAD = ("id", "action", "state", "attempt", "why")
 #: So many are shown of those that would be tried again.

@@ -39,9 +39,10 @@ def follow_events(platform: Platform, after: int = 0, **query: Any) -> Iterator[
 
 
 class Timeline:
-    """Writes events as lines; the first one shown is the moment from which the others are counted."""
+    """Writes events as lines, with their ids if it is to; the others are counted from the first one shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ids: bool = False) -> None:
+        self._ids = ids
         self._start: datetime | None = None
 
     def line(self, event: dict[str, Any]) -> str:
@@ -50,8 +51,9 @@ class Timeline:
         self._start = self._start or moment
         after = duration(max(0.0, (moment - self._start).total_seconds()) * 1000)
         kind = click.style(event["type"], fg=_colour(event))
+        known = f"{click.style(event['id'], dim=True)}  " if self._ids else ""
         gap = " " * (WIDEST - len(event["type"]))
-        return f"{'+' + after:>10}  {kind}{gap}  {words(event)}".rstrip()
+        return f"{'+' + after:>10}  {known}{kind}{gap}  {words(event)}".rstrip()
 
 
 def words(event: dict[str, Any]) -> str:

@@ -55,6 +55,15 @@ def has_head(db: Connection, line: tuple[str, str, str], *, besides: str = "") -
     return _any(db, line, *(each & others for each in _HEADS))
 
 
+def head_of(db: Connection, line: tuple[str, str, str]) -> str | None:
+    """The reaction that may go in a line, or that holds back the others; None when there is none."""
+    for which in _HEADS:
+        found = db.execute(select(reactions.c.id).where(_in_line(line), which).limit(1)).scalar()
+        if found is not None:
+            return str(found)
+    return None
+
+
 def _any(db: Connection, line: tuple[str, str, str], *which: ColumnElement[bool]) -> bool:
     return bool(db.execute(select(or_(*(exists().where(_in_line(line), each) for each in which)))).scalar())
 

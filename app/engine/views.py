@@ -18,6 +18,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from app.engine import ordering
 from app.engine.flows import RUNNING
 from app.engine.log import EVENT_COLUMNS, event_of
 from app.engine.reactions import OPEN, WAITING, Alike
@@ -148,6 +149,13 @@ def get_reaction(db: Connection, reaction_id: str) -> Reaction | None:
     """A reaction by its id."""
     row = db.execute(_REACTION.where(reactions.c.id == reaction_id)).one_or_none()
     return None if row is None else Reaction(*row)
+
+
+def held_back_by(db: Connection, reaction: Reaction) -> str | None:
+    """The reaction at the head of the line in which this one waits for its turn."""
+    if reaction.waits_for != ordering.KEY or reaction.key is None:
+        return None
+    return ordering.head_of(db, (reaction.listener, reaction.stream, reaction.key))
 
 
 def reactions_of_flow(db: Connection, flow: str) -> list[Reaction]:

@@ -18,6 +18,7 @@ from tests.unit.content.forge import zip_of
 SHAPE = {
     "id", "event", "listener", "generation", "action", "state", "outcome", "attempt", "key", "due_at",
     "waits_for", "failure", "started_at", "ended_at", "flow", "label", "follower", "created_at",
+    "worker",
 }  # fmt: skip
 
 
@@ -162,7 +163,7 @@ def test_reactions_are_found_by_state_listener_and_flow(api: Api, drain: Callabl
     assert [reaction["id"] for reaction in mine] == sorted((each["id"] for each in mine), reverse=True)
     listener = "deploy:sites.publish_deploy"
     (published,) = api.get("/v1/reactions", query_string={"listener": listener}).json["items"]
-    assert api.get(f"/v1/reactions/{published['id']}").json == published
+    assert api.get(f"/v1/reactions/{published['id']}").json == {**published, "held_back_by": None}
     assert api.get("/v1/reactions?state=dead").json == {"items": [], "next": None}
     refused(api.get("/v1/reactions?state=lost"), 422, "request_invalid")
     refused(api.get("/v1/reactions/unknown"), 404, "reaction_not_found")

@@ -26,6 +26,7 @@ OPERATIONS = {
     "/v1/flows": {"get"},
     "/v1/flows/{id}": {"get"},
     "/v1/flows/{id}/cancel": {"post"},
+    "/v1/coverage": {"get"},
     "/v1/events": {"get"},
     "/v1/events/{id}": {"get"},
     "/v1/events/{id}/explain": {"get"},

@@ -4,10 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, update
 
 from app.commands.sites import create_site
-from app.engine import graph, log, new_id, reading, rebuild, recording
+from app.engine import graph, log, new_id, reading, rebuild, recording, tables
+from app.engine.database import writing
+from app.engine.sweep import sweep
 
+ID = "[0-9a-f-]{36}"
 NO_ID = "00000000-0000-7000-8000-000000000000"
 
 
@@ -109,7 +113,7 @@ def test_a_flow_is_shown_as_its_timeline(live):
     (flow,) = [flow for flow in live.json("flows", "list") if flow["label"] == "hello #2"]
     lines = live("flows", "show", flow["id"]).splitlines()
     assert lines[0] == "deploy hello #2: succeeded"
-    assert re.match(r" +\+0 ms  site\.deploy\.requested +commit abc", lines[1])
+    assert re.match(rf" +\+0 ms  {ID}  site\.deploy\.requested +commit abc", lines[1])
     assert lines[2].strip() == "-> sites.fetch_source done"
     assert "hello #2" in live("flows", "list")
 
@@ -123,11 +127,58 @@ def test_the_newest_events_come_last(live):
 
 def test_events_are_chosen_by_type_and_flow(live):
     types = [
-        line.split()[2] for line in live("events", "tail", "--after", 0, "--type", "site.*").splitlines()
+        line.split()[3] for line in live("events", "tail", "--after", 0, "--type", "site.*").splitlines()
     ]
     assert types == ["site.created"]
     flow = live.json("flows", "list", "--limit", 1)[0]["id"]
     assert all(flow in line for line in live("events", "tail", "--flow", flow, "--json").splitlines())
+
+
+def test_the_ids_that_are_shown_are_those_that_other_commands_take(live):
+    flow = live.json("flows", "list", "--kind", "deploy", "--limit", 1)[0]["id"]
+    of_flow = [line for line in live("flows", "show", flow).splitlines() if line.strip().startswith("+")]
+    shown = [re.search(ID, line)[0] for line in of_flow]
+    tailed = live("events", "tail", "--flow", flow, "--after", 0).splitlines()
+    assert shown == [line.split()[2] for line in tailed]
+    assert "It answered" in live("events", "explain", shown[0])
+    assert live.json("events", "show", shown[-1])["correlationid"] == flow
+
+
+def test_flows_are_found_by_what_goes_on_in_them(live, folder):
+    newest = live.json("flows", "list", "--kind", "deploy", "--state", "succeeded", "--limit", 1)
+    assert newest[0]["label"] == "hello #2"
+    assert live("flows", "list", "--stalled") == "No flow is like that.\n"
+    (folder / "index.html").write_text("<h1>third</h1>")
+    deploy = live.json("deploy", folder, "--site", "hello", "--no-watch")
+    with writing() as db:  # as the sweep leaves it when nothing has happened for an hour
+        this_one = tables.flows.c.id == deploy["flow"]
+        db.execute(update(tables.flows).where(this_one).values(deadline_at=None))
+    (line,) = live("flows", "list", "--stalled").splitlines()[1:]
+    assert line.startswith(deploy["flow"])
+    assert line.endswith("stalled")
+    assert "running, stalled: nothing has happened" in live("flows", "show", deploy["flow"])
+    assert deploy["flow"] not in live("flows", "list", "--not-stalled")
+    assert "no_such" in live.error("flows", "list", "--state", "no_such", code=2)
+
+
+def test_what_went_unanswered_is_listed(terminal, drain):
+    assert terminal("events", "missing") == "Nothing is missing: every event was answered.\n"
+    terminal("sites", "create", "hello")
+    with writing() as db:
+        db.execute(delete(tables.reactions).where(tables.reactions.c.state == "ready"))
+    sweep()
+    head, *lines = terminal("events", "missing").splitlines()
+    assert head.split() == ["EVENT", "LISTENER", "FOUND"]
+    event, listener, *_ = lines[0].split()
+    assert " missing " in terminal("events", "explain", event, listener)
+    assert len(terminal.json("events", "missing")) == len(lines)
+
+
+@pytest.mark.parametrize("noun", ["sites list", "deploys list hello", "flows list", "tokens list",
+                                  "replays list", "events missing", "reactions list"])  # fmt: skip
+@pytest.mark.parametrize("limit", [0, -3, "x"])
+def test_a_limit_that_is_none_is_a_mistake_in_use(terminal, noun, limit):
+    assert "limit" in terminal.error(*noun.split(), "--limit", limit, code=2)
 
 
 def test_a_log_without_events_is_no_error(terminal):
@@ -181,6 +232,10 @@ def test_reactions_are_listed_and_shown(live):
     assert "sites.fetch_source" in live("reactions", "list", "--limit", 200)
     said = live("reactions", "show", done[0]["id"])
     assert done[0]["listener"] in said
+    at_work = next(each for each in done if each["action"] == "storage.upload_artifact")
+    said = live("reactions", "show", at_work["id"]).splitlines()
+    assert [at_work["worker"]] == [line.split()[1] for line in said if line.startswith("worker")]
+    assert [line.split()[1] for line in said if line.startswith("generation")] == ["0"]
     assert live("reactions", "dead") == "Nothing was given up.\n"
     assert "no_such" in live.error("reactions", "list", "--state", "no_such", code=2)
 
