@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select
 
 from app.engine import clock, declared, views
 from app.engine.listeners import LISTENERS, Listener, Listeners
-from app.engine.reactions import CANCELLED, DEAD, OPEN, SKIPPED
+from app.engine.reactions import CANCELLED, DEAD, DONE, OPEN, SKIPPED, WAITING
 from app.engine.signal import Event
 from app.engine.tables import events, reactions, scopes
+from app.engine.timeouts import TIMED_OUT
 from app.engine.views import Reaction
 from app.errors import NotFound
 
@@ -28,7 +29,8 @@ class Explanation:
     listener: str
     fired: bool
     #: One word for machines: `fired`, `replayed` (by nothing else), `loop`, `cancelled`, `waiting_to_settle`,
-    #: `type_differs`, `condition_failed`, `not_declared_then`, `not_declared_now`, `unknown_then`, `missing`.
+    #: `waiting`, `timed_out`, `type_differs`, `condition_failed`, `not_declared_then`, `not_declared_now`,
+    #: `unknown_then`, `missing`.
     code: str
     #: A sentence or two for people.
     reason: str
@@ -125,6 +127,11 @@ def _of_reaction(reaction: Reaction) -> tuple[bool, str, str]:
     why = (reaction.failure or {}).get("message", "nothing else is known").rstrip(".")
     if reaction.state == SKIPPED and reaction.outcome == "loop":
         return False, "loop", f"It would go round for ever: {why}."
+    if reaction.outcome == TIMED_OUT:
+        instead = "that was recorded" if reaction.state == DONE else "nothing was to be recorded then"
+        return False, "timed_out", f"It waited for another event, which did not come in time; {instead}."
+    if reaction.state == WAITING:
+        return True, "waiting", f"It answered; {reaction.action} waits {_for_what(reaction, why)}."
     if reaction.state == CANCELLED:
         begun = "while it was at work" if reaction.started_at else "before it began"
         return False, "cancelled", f"Its flow was cancelled {begun}."
@@ -133,6 +140,18 @@ def _of_reaction(reaction: Reaction) -> tuple[bool, str, str]:
         return True, "fired", f"It answered, and died{given_up}: {why}."
     outcome = f" ({reaction.outcome})" if reaction.outcome else ""
     return True, "fired", f"It answered; {reaction.action} is {reaction.state}{outcome}."
+
+
+def _for_what(reaction: Reaction, why: str) -> str:
+    due = reaction.due_at and reaction.due_at.isoformat()
+    return {
+        "retry": f"until {due} for its next attempt, after: {why}",
+        "key": f"for its turn behind others with {reaction.key!r}",
+        "slot": "until fewer are at work",
+        "rate": f"until {due} for its place in the rate",
+        "delay": f"until {due}",
+        "event": f"for another event with {reaction.key!r}, until {due} at most",
+    }.get(reaction.waits_for or "", f"until {due}")
 
 
 def _replays(answers: Sequence[Reaction]) -> str:

@@ -1,6 +1,7 @@
 """Why a listener did or did not answer an event: there is an answer for every pair of them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
@@ -160,6 +161,43 @@ def test_a_loop_that_was_cut_is_told(toys: ModuleType, simulation: Simulation) -
     assert found.reaction
     assert found.reaction.state == "skipped"
     assert "8 times" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("how", "waits"),
+    [
+        ({"waits_for": "retry"}, "for its next attempt, after: no paper"),
+        ({"waits_for": "key", "key": "a"}, "for its turn behind others with 'a'"),
+        ({"waits_for": "slot"}, "until fewer are at work"),
+        ({"waits_for": "rate"}, "for its place in the rate"),
+        ({"waits_for": "delay"}, "waits until 2030-01-01T00:00:00+00:00"),
+        ({"waits_for": "event", "key": "a"}, "for another event with 'a', until 2030"),
+    ],
+    ids=lambda value: value.get("waits_for") if isinstance(value, dict) else "",
+)
+@pytest.mark.usefixtures("simulation")
+def test_one_that_waits_says_for_what(toys: ModuleType, how: dict[str, Any], waits: str) -> None:
+    flow = order(toys)
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    with writing() as db:
+        failure = {"message": "no paper."}
+        db.execute(update(reactions).values(state="waiting", due_at=until, failure=failure, **how))
+    found = why(flow, PACK)
+    assert (found.fired, found.code) == (True, "waiting")
+    assert waits in found.reason
+
+
+@pytest.mark.parametrize("otherwise", [True, False])
+def test_one_for_which_nothing_came_says_so(
+    play: Callable[[str], ModuleType], simulation: Simulation, otherwise: bool
+) -> None:
+    lines = play("tests.integration.engine.toy_lines")
+    listener = lines.waits(**({} if otherwise else {"otherwise": None}))
+    flow = lines.record(lines.Placed(number=1))
+    simulation.drain()
+    found = why(flow, listener.name)
+    assert (found.fired, found.code) == (False, "timed_out")
+    assert ("that was recorded" in found.reason) == otherwise
 
 
 def test_a_cancelled_one_says_whether_it_had_begun(toys: ModuleType, simulation: Simulation) -> None:
