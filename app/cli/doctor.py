@@ -1,6 +1,7 @@
 """`flask doctor`: what works here and what does not, in a few lines."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,14 @@ from app.cli.platform import Platform, remote
 from app.errors import PlatformError
 from app.signals.telling import size
 
+_FIGURE = re.compile(r"^(antiphon_[^ ]+) ([^ ]+)$", re.MULTILINE)
+#: A part, the figure that must be 0, and what it counts.
+_TROUBLES = (
+    ("flows", "antiphon_flows_stalled", "stalled", "flask flows list --stalled"),
+    ("reactions", 'antiphon_reactions{state="dead"}', "dead", "flask reactions dead"),
+    ("coverage", "antiphon_coverage_missing", "missing", "flask events missing"),
+)
+
 
 class Finding(NamedTuple):
     """One part, whether it works, and what there is to say about it."""
@@ -28,8 +37,10 @@ class Finding(NamedTuple):
 @click.command("doctor")
 @asks
 def doctor(platform: Platform, out: Output) -> None:
-    """Look at the database, the broker, the workers and, when it is here, what else is needed."""
-    found = [*_leaned_on(platform), *(_here() if platform.inside else ())]
+    """Look at the database, the broker, the workers, the work and, when it is here, what else is needed."""
+    leaned_on = list(_leaned_on(platform))
+    work = _work(platform) if leaned_on[0].works else ()
+    found = [*leaned_on, *work, *(_here() if platform.inside else ())]
     lines = (f"{_sign(each.works)} {each.part:<9} {each.said}" for each in found)
     out.answer([each._asdict() for each in found], lines)
     if not all(each.works for each in found):
@@ -43,6 +54,27 @@ def _leaned_on(platform: Platform) -> Iterator[Finding]:
     yield Finding("broker", said["broker"] == "ok", said["broker"])
     workers = said["workers"]
     yield Finding("workers", bool(workers), ", ".join(workers) or "none answers: start them (make run)")
+
+
+def _work(platform: Platform) -> Iterator[Finding]:
+    """What its figures say of the work that was taken on; those that an older platform has."""
+    try:
+        known = dict(_FIGURE.findall(platform.text("/metrics")))
+    except PlatformError as error:
+        yield Finding("work", True, f"not looked at: {error.message}")
+        return
+    for part, figure, what, command in _TROUBLES:
+        if figure in known:
+            count = round(float(known[figure]))
+            yield Finding(part, count == 0, f"{count} {what}: {command}" if count else f"none {what}")
+    if "antiphon_backlog" in known:
+        yield _backlog(*(round(float(known[f"antiphon_backlog{end}"])) for end in ("", "_limit")))
+
+
+def _backlog(work: int, limit: int) -> Finding:
+    if work <= limit:
+        return Finding("backlog", True, f"{work:,} to work off")
+    return Finding("backlog", False, f"full, more than {limit:,} to work off: start more workers")
 
 
 def _here() -> Iterator[Finding]:

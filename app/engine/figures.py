@@ -26,6 +26,8 @@ class Figures:
     #: Seconds since the oldest reaction that is ready was made, or fell due; 0 when none is.
     oldest_ready: float
     flows_running: int
+    #: Those of them in which nothing has happened for long.
+    flows_stalled: int
     #: Events in all, those without a place in the log yet, and those not looked at for `missing` yet.
     events: int
     unsealed: int
@@ -50,6 +52,7 @@ _open = union_all(
 ).subquery()
 _BY_STATE = select(_open.c.state, func.count(), func.min(_open.c.since)).group_by(_open.c.state)
 _RUNNING = select(func.count(_open.c.flow.distinct())).where(~_open.c.follower)
+_STALLED = _RUNNING.join(flows, flows.c.id == _open.c.flow).where(flows.c.deadline_at.is_(None))
 _dead = reactions.c.state == literal(DEAD, literal_execute=True)  # spelt out: the index has it so
 _DEAD = select(func.count()).select_from(reactions).where(_dead)
 _UNSEALED = select(func.count()).select_from(events).where(events.c.position.is_(None))
@@ -67,6 +70,7 @@ def figures(db: Connection, now: datetime) -> Figures:
         reactions={state: by_state.get(state, (0,))[0] for state in OPEN} | {DEAD: _count(db, _DEAD)},
         oldest_ready=_age(ready, now),
         flows_running=_count(db, _RUNNING),
+        flows_stalled=_count(db, _STALLED),
         events=newest + unsealed,
         unsealed=unsealed,
         unchecked=max(0, newest - coverage.cursor(db)),

@@ -14,7 +14,7 @@ from app.engine.actions import ACTIONS
 from app.engine.database import get_engine, writing
 from app.engine.figures import figures
 from app.engine.sweep import sweep
-from app.engine.tables import reactions
+from app.engine.tables import flows, reactions
 from tests.fixtures.api import Api, refused
 from tests.fixtures.simulation import Simulation
 from tests.integration.engine.looking import order
@@ -22,7 +22,8 @@ from tests.integration.engine.looking import order
 NAMES = {
     "antiphon_coverage_missing", "antiphon_reactions", "antiphon_reactions_ready_age_seconds",
     "antiphon_flows_running", "antiphon_events", "antiphon_events_unsealed", "antiphon_events_unchecked",
-    "antiphon_sweep_lag_seconds", "antiphon_broker_up",
+    "antiphon_sweep_lag_seconds", "antiphon_broker_up", "antiphon_flows_stalled", "antiphon_backlog",
+    "antiphon_backlog_limit",
 }  # fmt: skip
 
 
@@ -62,6 +63,19 @@ def test_a_lost_reaction_shows_once_a_sweep_has_looked(api: Api, drain: Callable
         lost = db.execute(delete(reactions).where(reactions.c.state == "ready")).rowcount
     sweep()
     assert scraped(api)["antiphon_coverage_missing"] == lost > 0
+
+
+def test_a_flow_that_stalls_and_work_that_waits_show(api: Api, drain: Callable[..., int]) -> None:
+    drain()
+    assert (scraped(api)["antiphon_flows_stalled"], scraped(api)["antiphon_backlog"]) == (0, 0)
+    flow = api.deploy()["flow"]
+    with writing() as db:  # as the sweep leaves it when nothing has happened for an hour
+        db.execute(update(flows).where(flows.c.id == flow).values(deadline_at=None))
+        db.execute(update(flows).where(flows.c.open == 0).values(deadline_at=None))
+    found = scraped(api)
+    assert found["antiphon_flows_stalled"] == 1
+    assert found["antiphon_backlog"] == found["antiphon_reactionsready"]
+    assert found["antiphon_backlog_limit"] == api.app.config["MAX_BACKLOG"] > 0
 
 
 def test_the_broker_is_up_or_not(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +138,6 @@ def test_a_scrape_reads_what_is_open_and_not_what_has_been(toys: ModuleType, sim
         found = [db.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given) for query, given in asked_by_us]
         plans = [row[3] for rows in found for row in rows]
     tables = [plan for plan in plans if re.match(r"(SCAN|SEARCH) (events|reactions|flows|scopes)\b", plan)]
-    of_few = re.compile(r"autoindex_events|ix_\w+_(open|waiting|dead|unsealed)$|\(wake_at|\(\w+_at>")
+    of_few = re.compile(r"autoindex_(events|flows)|ix_\w+_(open|waiting|dead|unsealed)$|\(wake_at|\(\w+_at>")
     assert len(tables) >= 8
     assert not [plan for plan in tables if not of_few.search(plan)]

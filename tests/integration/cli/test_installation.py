@@ -1,23 +1,28 @@
 """What an installation needs done on its own machine: release, the sign-in link, the doctor, verify."""
 
+import re
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, update
 
 from app.commands.tokens import revoke_token
 from app.content import folder as content
 from app.content.importer import import_tree
-from app.engine import database, health, reading, recording
+from app.engine import database, health, now, reading, recording, tables
+from app.engine.database import writing
 from app.engine.views import flow_page
 from app.factory import create_app
 from app.models import tokens
 from app.models.credentials import digest_of
 from app.services.spool import open_spool
+from app.services.storage.memory import MemoryStorage
 from tests.fixtures.visitors import Terminal, new_token
+
+WORK = ["flows", "reactions", "coverage", "backlog"]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -116,7 +121,32 @@ def test_the_doctor_names_what_is_missing(terminal, tmp_path):
     assert found["broker"].startswith("bad")
     assert "make run" in found["workers"]
     assert "does not answer" in found["gateway"]
-    assert list(found) == ["database", "broker", "workers", "home", "web", "gateway"]
+    assert list(found) == ["database", "broker", "workers", *WORK, "home", "web", "gateway"]
+    assert all(found[part].startswith("ok") for part in WORK)
+
+
+def test_the_doctor_finds_work_that_does_not_go_on(terminal, folder, drain, monkeypatch):
+    def bug(*_):
+        raise ZeroDivisionError("nobody thought of this")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryStorage, "put", bug)
+        terminal("deploy", folder, "--site", "hello", "--no-watch")
+        drain()
+    (folder / "index.html").write_text("<h1>again</h1>")
+    stalled = terminal.json("deploy", folder, "--site", "hello", "--no-watch")["flow"]
+    with writing() as db:
+        db.execute(update(tables.flows).where(tables.flows.c.id == stalled).values(deadline_at=None))
+        gap = {"event": stalled, "listener": "deploy:gone", "found_at": now()}
+        db.execute(tables.coverage_gaps.insert().values(gap))
+    terminal.app.extensions["backlog"].most = 0
+    found = {line.split()[1]: line for line in terminal("doctor", code=1).splitlines()}
+    assert all(found[part].startswith("bad") for part in WORK)
+    commands = ("flows list --stalled", "reactions dead", "events missing")
+    for part, command in zip(WORK[:3], commands, strict=True):
+        assert re.search(rf" 1 \w+: flask {command}$", found[part])
+        assert len(terminal.json(*command.split())) == 1
+    assert "more than 0" in found["backlog"]
 
 
 def test_the_doctor_says_that_a_database_is_not_migrated(unmigrated, tmp_path):

@@ -93,7 +93,17 @@ def test_a_server_that_is_something_else_is_recognised(served):
 
 def test_the_doctor_looks_at_the_far_platform_only(far):
     parts = [line.split()[1] for line in far("doctor", code=1).splitlines()]
-    assert parts == ["database", "broker", "workers"]
+    assert parts == ["database", "broker", "workers", "flows", "reactions", "coverage", "backlog"]
+
+
+def test_who_may_not_see_the_work_learns_of_the_rest(served):
+    near = Terminal(served.app, {"ANTIPHON_SERVER": served.url})
+    lines = near("doctor", code=1).splitlines()
+    assert [line.split()[1] for line in lines] == ["database", "broker", "workers", "work"]
+    assert lines[-1].endswith("not looked at: This needs a token.")
+    near("sites", "create", "hello", ANTIPHON_TOKEN=new_token("admin")[1])
+    bound = near("doctor", code=1, ANTIPHON_TOKEN=new_token("admin", site="hello")[1])
+    assert "not looked at: The token is bound to another site." in bound
 
 
 def test_a_large_upload_is_read_in_small_pieces(far, tmp_path, monkeypatch):
