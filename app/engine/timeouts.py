@@ -25,6 +25,9 @@ from app.engine.tables import events, flows, reactions
 BATCH = 500
 #: A stalled flow names so many of the reactions that it waits for.
 SHOWN = 10
+#: A flow is looked at once in so long at least. One that is to be looked at later was written by a clock that
+#: was ahead.
+FARTHEST = timedelta(days=1)
 TIMED_OUT = "timed_out"
 
 _TOLD = (FlowStalled.type, FlowRecovered.type)
@@ -111,7 +114,8 @@ def tell_stalled_flows(now: datetime) -> int:
     """Record the flows in which nothing has happened for too long, and those that have gone on; returns how
     many.
     """
-    query = select(flows.c.id, flows.c.stream).where(WATCH.over(flows.c.deadline_at, now))
+    due = WATCH.over(flows.c.deadline_at, now) | (flows.c.deadline_at > now + FARTHEST)
+    query = select(flows.c.id, flows.c.stream).where(due)
     with reading() as db:
         found = db.execute(query.order_by(flows.c.deadline_at, flows.c.id).limit(BATCH)).all()
     told = 0
@@ -134,8 +138,8 @@ class _Stall:
 def _look_at(work: Recording, flow: str) -> bool:
     """Tell what there is to tell of a flow, and set it the deadline by which something must happen again."""
     this_one = flows.c.id == flow
-    overdue = select(flows).where(this_one, flows.c.deadline_at <= work.now).with_for_update()
-    row = work.db.execute(overdue).one_or_none()
+    due = (flows.c.deadline_at <= work.now) | (flows.c.deadline_at > work.now + FARTHEST)
+    row = work.db.execute(select(flows).where(this_one, due).with_for_update()).one_or_none()
     if row is None:
         return False
     stall, progress = _stall(work.db, flow), _progress(work.db, row, work.now)
@@ -143,7 +147,7 @@ def _look_at(work: Recording, flow: str) -> bool:
     if row.open > 0:
         until = max(progress, _next_moment(work.db, flow, work.now) or progress) + PATIENCE
         has_stalled = until <= work.now
-        deadline = None if has_stalled else until
+        deadline = None if has_stalled else min(until, work.now + FARTHEST)
     work.db.execute(update(flows).where(this_one).values(deadline_at=deadline))
     goes_on = stall is not None and progress > stall.at
     said = {"flow": row.id, "of_stream": row.stream, "of_label": row.label}

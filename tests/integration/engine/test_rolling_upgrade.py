@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,12 +14,12 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from app.engine import now, passing
+from app.engine import log, now, passing, reading
 from app.engine.actions import ACTIONS
 from app.engine.database import get_engine, writing
 from app.engine.passing import put_back
 from app.engine.running import run
-from app.engine.signal import SIGNALS
+from app.engine.signal import SIGNALS, Event, revive
 from app.engine.sweep import sweep
 from app.engine.tables import events, flows, reactions
 from tests.fixtures.databases import wait_for
@@ -113,6 +114,30 @@ def test_what_no_worker_here_knows_comes_back_within_seconds_and_uncounted(
     simulation.drain()
     done = reaction_of("toys.send")
     assert (done.state, done.attempt) == ("done", 1)
+
+
+def test_what_is_found_out_only_at_work_is_handed_back_uncounted(
+    toys: ModuleType, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order(toys)
+    deliver_until(simulation, "toys.send")
+    simulation.messages.clear()
+    row = reaction_of("toys.send")
+    with monkeypatch.context() as older:
+        older.setitem(toys.trouble, "send", lambda: revive(replace(event_of(row.event), type="toy.newer")))
+        assert run(ACTIONS["toys.send"], row.id) == "left"
+    back = reaction_of("toys.send")
+    assert (back.state, back.attempt) == ("ready", 0)
+    assert back.fence > row.fence
+    simulation.clock.shift(1.1)
+    assert sweep().sent == 1
+    simulation.drain()
+    assert reaction_of("toys.send").attempt == 1
+
+
+def event_of(event: str) -> Event:
+    with reading() as db:
+        return log.require_event(db, event)
 
 
 def test_only_what_is_ready_is_put_back(toys: ModuleType, simulation: Simulation) -> None:

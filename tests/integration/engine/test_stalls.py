@@ -196,6 +196,18 @@ def test_whoever_follows_the_stall_does_not_end_it(lines: ModuleType, simulation
     assert told(flow) == [("stalled", 3600)]
 
 
+def test_one_that_a_clock_that_was_ahead_has_put_off_is_looked_at_all_the_same(
+    lines: ModuleType, simulation: Simulation
+) -> None:
+    lines.in_line()
+    flow = call(lines)
+    with writing() as db:
+        db.execute(flows.update().values(deadline_at=now() + timedelta(days=365)))
+    for _ in range(3):
+        pass_by(simulation, HOUR)
+    assert [what for what, _ in told(flow)] == ["stalled"]
+
+
 def test_a_flow_that_has_ended_is_not_looked_at(lines: ModuleType, simulation: Simulation) -> None:
     lines.in_line()
     flow = call(lines)

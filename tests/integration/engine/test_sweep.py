@@ -99,6 +99,22 @@ def test_nothing_is_marked_as_sent_while_the_broker_is_away(
     assert reaction_of("toys.pack").sends == 0
 
 
+def test_what_a_slow_broker_did_not_take_is_sent_again_soon(
+    toys: ModuleType, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        order(toys, str(number))
+    lose_messages(simulation)
+    monkeypatch.setattr(queue, "send", lambda batch, **_: len(batch) - 7)
+    assert sweep().sent == 3
+    unsent = rows_of(reactions, sends=0)
+    assert len(unsent) == 7
+    monkeypatch.setattr(queue, "send", simulation.send)
+    simulation.clock.shift(timedelta(seconds=2.1))
+    assert sweep().sent == 7
+    assert {message.reaction for message in simulation.messages} == {row.id for row in unsent}
+
+
 def test_one_pass_marks_no_more_than_a_batch_at_once_and_ends_with_its_time(
     toys: ModuleType, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from app.engine import now, on, reading, recording, settled, views
 from app.engine.listeners import LISTENERS
 from app.engine.rebuild import verify
 from app.engine.redrive import redrive
+from app.engine.signal import SIGNALS
 from app.engine.sweep import sweep
 from app.engine.tables import events, flows, reactions
 from tests.fixtures.databases import empty
@@ -139,6 +140,21 @@ def test_when_nothing_comes_that_is_recorded_once(
     pay(lines, {"deep": [1]})
     simulation.drain()
     assert lines.told == []
+
+
+def test_a_process_that_does_not_know_what_is_said_then_leaves_it_to_another(
+    lines: ModuleType, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines.waits()
+    flow = place(lines)
+    simulation.wait(HOUR + MOMENT)
+    with monkeypatch.context() as older:
+        older.delitem(SIGNALS, "toy.payment.missed")
+        assert sweep().timed_out == 0
+        assert sweep().timed_out == 0
+    assert [row.state for row in rows_of(reactions)] == ["waiting"]
+    simulation.drain()
+    assert types_of(flow).count("toy.payment.missed") == 1
 
 
 def test_without_a_signal_for_it_the_wait_is_skipped(lines: ModuleType, simulation: Simulation) -> None:
