@@ -13,7 +13,8 @@ NOWHERE = Elsewhere()
 
 def describe(elsewhere: Elsewhere = NOWHERE) -> dict[str, Any]:
     """The declared graph: `events`, `listeners` and `actions`, each a list of dicts that refer to others by
-    name. What other processes declare and this one does not has `here: false`.
+    name. What a listener does not say is None. What other processes declare and this one does not has
+    `here: false`.
     """
     types = {**dict.fromkeys(SIGNALS), **dict.fromkeys(_foreign_types(elsewhere))}
     return {
@@ -39,6 +40,7 @@ def _about(signal: type[Signal]) -> dict[str, Any]:
 
 
 def _listener(listener: Listener, *, here: bool) -> dict[str, Any]:
+    waits = {name: getattr(listener, name) for name in ("by", "patience", "otherwise", "look_back")}
     return {
         "name": listener.name,
         "on": list(listener.types),
@@ -47,8 +49,12 @@ def _listener(listener: Listener, *, here: bool) -> dict[str, Any]:
         "follows": listener.follower,
         "settled_within": listener.within,
         "key": listener.key,
+        "on_dead": listener.on_dead if listener.key else None,
         "after": listener.after,
         "until": list(listener.until),
+        **(waits if listener.until else dict.fromkeys(waits)),
+        "at_once": listener.at_once,
+        "rate": listener.rate,
         "here": here,
     }
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from app.engine import FailureSignal, Signal, action, follow, graph, on, settled
+from app.engine import FailureSignal, Signal, action, awaited, follow, graph, on, settled
 from app.engine.declared import Elsewhere
 from app.engine.listeners import LISTENERS, Listener
+
+#: What a listener may say besides, and this one does not.
+NOT_SAID = ("key", "on_dead", "after", "by", "patience", "otherwise", "look_back", "at_once", "rate")
 
 
 @pytest.fixture
@@ -46,6 +49,27 @@ def shop() -> dict[str, Any]:
     return locals()
 
 
+def test_the_map_shows_limits_lines_and_waits(shop: dict[str, Any]) -> None:
+    tell, paid = shop["tell"], shop["Paid"]
+    on(paid, do=tell, name="limited", at_once=2, rate=0.5)
+    on(paid, do=tell, name="lined up", key="order")
+    on(paid, do=tell, name="stopped", key="order", on_dead="stop")
+    wait = awaited(paid, until=paid, by="order", within=60, otherwise=shop["Cleaned"])
+    on(wait, do=tell, name="waits", look_back=0)
+    described = {each["name"]: each for each in graph.describe()["listeners"]}
+    said = {
+        name: {part: described[name][part] for part in NOT_SAID if described[name][part] is not None}
+        for name in ("limited", "lined up", "stopped", "waits")
+    }
+    assert said == {
+        "limited": {"at_once": 2, "rate": 0.5},
+        "lined up": {"key": "order", "on_dead": "skip"},
+        "stopped": {"key": "order", "on_dead": "stop"},
+        "waits": {"by": "order", "patience": 60, "otherwise": "shop.floor.cleaned", "look_back": 0},
+    }
+    assert described["waits"]["until"] == ["shop.order.paid"]
+
+
 def test_the_map_names_events_listeners_and_actions(shop: dict[str, Any]) -> None:
     described = graph.describe()
     assert [each["type"] for each in described["events"]] == [
@@ -68,10 +92,9 @@ def test_the_map_names_events_listeners_and_actions(shop: dict[str, Any]) -> Non
         "do": "test_graph.tell",
         "follows": True,
         "settled_within": None,
-        "key": None,
-        "after": None,
         "until": [],
         "here": True,
+        **dict.fromkeys(NOT_SAID),
     }
     assert described["listeners"][1]["settled_within"] == 60
     assert described["actions"][1] == {
