@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection, func, select
 
-from app.engine import log
+from app.engine import declared, log
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.reactions import DONE, READY, RUNNING, WAITING
 from app.engine.signal import Event
@@ -55,7 +55,7 @@ def resolve(db: Connection, wish: Wish) -> tuple[Listener, int, int]:
     """
     listener = LISTENERS.get(wish.listener)
     if listener is None:
-        raise _unknown(wish.listener)
+        raise _unknown(db, wish.listener)
     if wish.rate is not None and not SLOWEST <= wish.rate <= FASTEST:
         hint = f"Say from {SLOWEST:g} to {FASTEST:g} reactions per second, or nothing for no limit."
         raise InvalidInput("rate_invalid", f"{wish.rate:g} reactions per second is no rate.", hint)
@@ -121,7 +121,13 @@ def _up_to(db: Connection, last: Bound | None, newest: int) -> int:
     return newest if last is None else min(last, newest)
 
 
-def _unknown(name: str) -> NotFound:
+def _unknown(db: Connection, name: str) -> NotFound:
+    if any(listener.name == name for listener in declared.elsewhere(db).listeners):
+        what = f"The listener {name!r} is declared by other processes, not by this one."
+        return NotFound("listener_not_found", what, "Ask one of their version, or bring this one to it.")
+    if any((then := declared.set_of(db, each)) and then.get(name) for each in declared.ever(db)):
+        hint = "Only what is declared can answer. What became of it: flask events explain EVENT."
+        return NotFound("listener_not_found", f"The listener {name!r} is not declared any more.", hint)
     known = [listener.name for listener in LISTENERS.all()]
     like = [each for each in known if name and name in each] or get_close_matches(name, known, 3, 0.4)
     hint = f"Did you mean {' or '.join(like[:3])}?" if like else "The map shows all: flask graph show."
