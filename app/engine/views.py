@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from app.engine import ordering
+from app.engine.facts import ReplayStarted
 from app.engine.flows import RUNNING
 from app.engine.log import EVENT_COLUMNS, event_of
 from app.engine.reactions import OPEN, WAITING, Alike
@@ -103,6 +104,7 @@ _awaited = union_all(
         )
     )
 ).subquery()
+REPLAY = ReplayStarted.starts
 _GOING_ON = select(_awaited.c.flow)
 _GO_ON_AT_ONCE = select(_awaited.c.flow).where(_awaited.c.state != WAITING)
 
@@ -114,7 +116,9 @@ def flow_page(
     state = equal.pop("state", None)
     query = _FLOW.where(*_in_state(state)) if state else _FLOW
     if stalled is not None:
-        has_stalled = flows.c.deadline_at.is_(None) & flows.c.id.in_(_GOING_ON)
+        # what a replay waits for is in the flows of the past events
+        goes_on = flows.c.id.in_(_GOING_ON) | ((flows.c.kind == REPLAY) & (flows.c.state == RUNNING))
+        has_stalled = flows.c.deadline_at.is_(None) & goes_on
         query = query.where(has_stalled if stalled else ~has_stalled)
     rows = db.execute(_newest_first(query, flows, after, equal).limit(limit)).all()
     resting = _resting(db, [row.id for row in rows if row.state == RUNNING])
@@ -130,8 +134,8 @@ def get_flow(db: Connection, flow_id: str) -> Flow | None:
 def _in_state(state: str) -> tuple[ColumnElement[bool], ...]:
     if state not in (RUNNING, WAITING):
         return (flows.c.state == state,)
-    at_once = flows.c.id.in_(_GO_ON_AT_ONCE)
-    return (flows.c.state == RUNNING, flows.c.id.in_(_GOING_ON), at_once if state == RUNNING else ~at_once)
+    waits = flows.c.id.in_(_GOING_ON) & flows.c.id.not_in(_GO_ON_AT_ONCE)
+    return (flows.c.state == RUNNING, ~waits if state == RUNNING else waits)
 
 
 def reaction_page(

@@ -101,6 +101,22 @@ def test_a_replay_is_cancelled_once(api: Api, drain: Callable[..., int]) -> None
     assert api.get(f"/v1/replays/{replay['id']}").json["reactions"] == {"cancelled": 1}
 
 
+def test_a_replay_ends_with_its_flow(api: Api) -> None:
+    replay = begin(api, again=True)
+    [flow] = api.get("/v1/flows", query_string={"kind": "replay", "state": "running"}).json["items"]
+    assert (flow["state"], flow["open"]) == ("running", 1)
+    for _ in range(2):
+        assert api.post(f"/v1/flows/{flow['id']}/cancel").status_code == 202
+    assert api.get(f"/v1/flows/{flow['id']}").json["state"] == "cancelled"
+    assert api.get(f"/v1/replays/{replay['id']}").json["state"] == "cancelled"
+    assert len(recorded("platform.replay.cancelled")) == 1
+
+
+def test_no_place_in_a_list_is_too_far(api: Api) -> None:
+    address = "/v1/sites/hello/deploys"
+    assert len(api.get(address, query_string={"after": "99999999999"}).json["items"]) == 1
+
+
 def test_replays_are_listed_newest_first(api: Api) -> None:
     first, second = begin(api, rate=2), begin(api)
     page = api.get("/v1/replays?limit=1").json
