@@ -1,8 +1,8 @@
-"""Noting that a block of storage is lost, once, and that it is there again."""
+"""Noting that a block of storage is lost, once."""
 
 from app.engine import Recording
 from app.models import integrity
-from app.signals.storage import IntegrityFailed, IntegrityRestored
+from app.signals.storage import IntegrityFailed
 
 
 def report_integrity_failure(log: Recording, problem: IntegrityFailed) -> bool:
@@ -15,14 +15,4 @@ def report_integrity_failure(log: Recording, problem: IntegrityFailed) -> bool:
     if not integrity.is_due(log.db, problem.digest, log.now):
         return False
     log.record(problem)
-    return True
-
-
-def report_integrity_restored(log: Recording, digest: str) -> bool:
-    """Record that a block known to be lost was read in good health; returns whether it was news."""
-    restored = IntegrityRestored(digest=digest)
-    log.lock(restored.stream)
-    if integrity.told_at(log.db, digest) is None:
-        return False
-    log.record(restored)
     return True

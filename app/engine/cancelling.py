@@ -14,7 +14,7 @@ from app.engine import flows, log
 from app.engine.database import reading
 from app.engine.facts import FlowCancelled, FlowCancelMissed, FlowCancelRequested
 from app.engine.jumps import WATCH
-from app.engine.reactions import CANCELLED, READY, RUNNING, WAITING
+from app.engine.reactions import CANCELLED, OPEN, READY, RUNNING, WAITING
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
 from app.engine.signal import Event, Signal
@@ -44,7 +44,6 @@ Acknowledge = Callable[[Connection, CancelledFlow], Signal | None]
 AnyAcknowledge = TypeVar("AnyAcknowledge", bound=Callable[..., Any])
 _acknowledges: dict[str, Acknowledge] = {}
 
-_OPEN = (WAITING, READY, RUNNING)
 _ENDS = {
     "state": CANCELLED,
     "outcome": CANCELLED,
@@ -119,7 +118,7 @@ def _row(flow: str) -> Any:
 
 def _streams(db: Connection, flow: str) -> list[str]:
     """The streams of all that is open in a flow."""
-    return list(db.execute(select(reactions.c.stream).where(_of(flow, _OPEN)).distinct()).scalars())
+    return list(db.execute(select(reactions.c.stream).where(_of(flow, OPEN)).distinct()).scalars())
 
 
 def _lock_if_free(work: Recording, flow: str) -> Row[Any] | None:
@@ -135,8 +134,8 @@ def _lock_if_free(work: Recording, flow: str) -> Row[Any] | None:
 def _go_on(work: Recording, flow: Row[Any], asked: Event, *, forced: bool) -> bool:
     """Cancel what may be cancelled by now; when nothing is open any more, say so and return True."""
     prevented = _forget_waiting(work, flow.id)
-    ended = _end(work, _of(flow.id, _OPEN if forced else (WAITING, READY)))
-    if _any(work.db, flow.id, _OPEN):
+    ended = _end(work, _of(flow.id, OPEN if forced else (WAITING, READY)))
+    if _any(work.db, flow.id, OPEN):
         return False
     prevented |= _any(work.db, flow.id, (CANCELLED,))
     work.cancel_flow(flow.id, None)

@@ -15,10 +15,9 @@ from redis.exceptions import RedisError
 
 from app.engine import clock, faults
 from app.engine.aside import Aside
-from config.celery import make_celery, redis_address
+from config.celery import INNER, OUTER, make_celery, redis_address
 from config.settings import get_settings
 
-INNER, OUTER = "inner", "outer"
 #: A commit hands over at most so many messages itself, for at most so long; the sweep sends the rest.
 HANDOFF_MESSAGES = 100
 HANDOFF_SECONDS = 0.25
@@ -50,15 +49,15 @@ class _Breaker:
     """Remembers that the broker did not answer."""
 
     def __init__(self) -> None:
-        self._closed_until = 0.0
+        self._left_alone_until = 0.0
 
     def allows(self) -> bool:
         """Whether it is worth a try."""
-        return time.monotonic() >= self._closed_until
+        return time.monotonic() >= self._left_alone_until
 
     def trip(self) -> None:
         """Leave the broker alone for a while."""
-        self._closed_until = time.monotonic() + BREAK_SECONDS
+        self._left_alone_until = time.monotonic() + BREAK_SECONDS
 
 
 _breaker = _Breaker()
@@ -170,7 +169,7 @@ def broker_identity() -> str | None:
 
 @lru_cache(maxsize=1)
 def redis_client() -> Redis:
-    """A client of the broker's Redis, whose answers are text; gives up after a second."""
+    """A client of the broker's Redis, whose answers are text; each command gives up after HANG_SECONDS."""
     url = redis_address(get_settings().broker_url)
     return Redis.from_url(
         url, socket_timeout=HANG_SECONDS, socket_connect_timeout=HANG_SECONDS, decode_responses=True

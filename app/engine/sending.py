@@ -58,7 +58,7 @@ def _mark_sent(now: datetime) -> list[Message]:
             update(rows)
             .where(rows.c.id.in_(select(chosen.c.id)), _is_due(now))
             .values(state=READY, sends=rows.c.sends + 1, wake_at=_next_send(now))
-            .returning(rows.c.id, rows.c.action, rows.c.outer, rows.c.flow, rows.c.parent, rows.c.label)
+            .returning(*reactions.MESSAGE)
         )
         messages = [reactions.message_of(row._mapping) for row in db.execute(marked)]
     return sorted(messages, key=lambda message: message.reaction)  # the oldest first; a database says nothing

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -206,11 +204,6 @@ def signals_in(annotation: Any) -> tuple[type[Signal], ...]:
         return (annotation,) if annotation.type else ()
     parts = [part for arg in get_args(annotation) for part in ([arg] if not isinstance(arg, list) else arg)]
     return tuple(dict.fromkeys(signal for part in parts for signal in signals_in(part)))
-
-
-def union(classes: tuple[type[Signal], ...]) -> Pattern:
-    """The pattern that joins some classes."""
-    return reduce(or_, classes)
 
 
 def types_like(globs: Iterable[str]) -> list[str]:

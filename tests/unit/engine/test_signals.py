@@ -14,7 +14,6 @@ from app.engine.signal import (
     revive,
     signals_in,
     types_like,
-    union,
 )
 from tests.unit.engine.events import event
 
@@ -124,7 +123,7 @@ def test_a_pattern_is_one_signal_or_several() -> None:
     one, two, three = (declare(f"shop.order.{name}", name) for name in ("placed", "paid", "sent"))
     assert classes_of(one) == (one,)
     assert classes_of(one | two) == (one, two)
-    assert classes_of(union((one, two, three))) == (one, two, three)
+    assert classes_of(one | two | three) == (one, two, three)
 
 
 @pytest.mark.parametrize("wrong", ["shop.order.placed", str, Signal, FailureSignal, None, str | int])
