@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, literal, select, union_all
 
 from app.engine import coverage, log
+from app.engine.facts import ReplayStarted
 from app.engine.reactions import DEAD, OPEN, READY
 from app.engine.tables import events, flows, reactions, replays, scopes
 
@@ -52,7 +53,13 @@ _open = union_all(
 ).subquery()
 _BY_STATE = select(_open.c.state, func.count(), func.min(_open.c.since)).group_by(_open.c.state)
 _RUNNING = select(func.count(_open.c.flow.distinct())).where(~_open.c.follower)
-_STALLED = _RUNNING.join(flows, flows.c.id == _open.c.flow).where(flows.c.deadline_at.is_(None))
+_REPLAYS = select(flows.c.id).where(flows.c.kind == ReplayStarted.starts)  # open also without a reaction
+_GOING_ON = select(_open.c.flow).where(~_open.c.follower).union(_REPLAYS)
+_STALLED = (
+    select(func.count())
+    .select_from(flows)
+    .where(flows.c.id.in_(_GOING_ON), flows.c.open > 0, flows.c.deadline_at.is_(None))
+)
 _dead = reactions.c.state == literal(DEAD, literal_execute=True)  # spelt out: the index has it so
 _DEAD = select(func.count()).select_from(reactions).where(_dead)
 _UNSEALED = select(func.count()).select_from(events).where(events.c.position.is_(None))

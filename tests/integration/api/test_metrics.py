@@ -73,9 +73,22 @@ def test_a_flow_that_stalls_and_work_that_waits_show(api: Api, drain: Callable[.
         db.execute(update(flows).where(flows.c.id == flow).values(deadline_at=None))
         db.execute(update(flows).where(flows.c.open == 0).values(deadline_at=None))
     found = scraped(api)
-    assert found["antiphon_flows_stalled"] == 1
+    assert found["antiphon_flows_stalled"] == 1 == len(api.get("/v1/flows?stalled=true").json["items"])
     assert found["antiphon_backlog"] == found["antiphon_reactionsready"]
     assert found["antiphon_backlog_limit"] == api.app.config["MAX_BACKLOG"] > 0
+
+
+def test_a_replay_that_stalls_shows(api: Api, drain: Callable[..., int]) -> None:
+    api.deploy()
+    drain()
+    wish = {"listener": "metering:usage.measure_deploy", "again": True, "rate": 0.001}
+    assert api.post("/v1/replays", wish).status_code == 202
+    assert scraped(api)["antiphon_flows_stalled"] == 0
+    (flow,) = api.get("/v1/flows?kind=replay&state=running&stalled=false").json["items"]
+    with writing() as db:
+        db.execute(update(flows).where(flows.c.id == flow["id"]).values(deadline_at=None))
+    assert scraped(api)["antiphon_flows_stalled"] == 1
+    assert [each["id"] for each in api.get("/v1/flows?stalled=true").json["items"]] == [flow["id"]]
 
 
 def test_the_broker_is_up_or_not(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +151,7 @@ def test_a_scrape_reads_what_is_open_and_not_what_has_been(toys: ModuleType, sim
         found = [db.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given) for query, given in asked_by_us]
         plans = [row[3] for rows in found for row in rows]
     tables = [plan for plan in plans if re.match(r"(SCAN|SEARCH) (events|reactions|flows|scopes)\b", plan)]
-    of_few = re.compile(r"autoindex_(events|flows)|ix_\w+_(open|waiting|dead|unsealed)$|\(wake_at|\(\w+_at>")
+    indexes = r"autoindex_(events|flows)|ix_flows_kind|ix_\w+_(open|waiting|dead|unsealed)$"
+    of_few = re.compile(rf"{indexes}|\(wake_at|\(\w+_at>")
     assert len(tables) >= 8
     assert not [plan for plan in tables if not of_few.search(plan)]
