@@ -3,6 +3,8 @@
 import importlib
 import re
 import subprocess
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,18 @@ def test_a_decision_has_a_number_of_its_own_and_names_a_test_that_exists():
         if not any((ROOT / test).exists() for test in tests):
             found.append(page.name)
     nothing(found)
+
+
+def test_the_page_of_the_engines_layers_names_them_all_from_top_to_bottom():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [each["layers"] for each in contracts if each.get("containers") == ["app.engine"]]
+    place = {name: number for number, layer in enumerate(layers) for name in layer.split(" | ")}
+    page = (ROOT / "docs" / "decisions" / "0005-the-layers-of-the-engine.md").read_text()
+    bands = [re.findall(r"`(\w+)`", band) for band in page.partition("Its bands:")[2].split("\n* ")[1:]]
+    bands[-1] = bands[-1][: bands[-1].index("faults") + 1]
+    assert sorted(name for band in bands for name in band) == sorted(place)
+    for above, below in pairwise(bands):
+        assert max(place[name] for name in above) <= min(place[name] for name in below)
 
 
 def test_the_changelog_has_its_sections_in_their_order():

@@ -25,7 +25,7 @@ def died(terminal, folder, drain, monkeypatch):
     def run(words):
         terminal("deploy", folder, "--site", "hello", "--no-watch")
         drain()
-        (dead,) = terminal.json("reactions", "dead")
+        dead, *_ = terminal.json("reactions", "dead")
         known = {"FLOW": dead["flow"], "EVENT": dead["event"], "ID": dead["id"]}
         return terminal(*(known.get(word, word) for word in words))
 
@@ -44,7 +44,10 @@ def of(*noun: str) -> list[list[str]]:
     (("events", "explain"), "It answered, and died"),
     (("reactions", "dead"), "storage.upload_artifact"),
     (("reactions", "show"), "nobody thought of this"),
-    (("reactions", "retry"), "Trying "),
+    (("reactions", "retry"), "again"),
+    (("events", "tail"), "platform.reaction.dead_lettered"),
+    (("events", "missing"), "Nothing is missing"),
+    (("flows", "list"), "No flow is like that."),
     (("reactions", "skip"), "Gave up storage.upload_artifact for hello #1."),
     (("events", "verify"), "The tables are what the log leads to."),
 ])  # fmt: skip
@@ -74,13 +77,19 @@ def test_a_listener_answers_past_events(terminal, folder, drain):
     assert terminal(*cancel[:-1], replay["id"]).startswith("Cancelled")
 
 
+def test_the_doctor_sees_what_died(died, terminal):
+    (doctor,) = of("doctor")
+    died(["reactions", "dead"])
+    assert "1 dead: flask reactions dead" in terminal(*doctor, code=1)
+
+
 def test_the_tables_are_made_anew(terminal):
     (rebuild,) = of("events", "rebuild")
     assert terminal(*rebuild, "--yes").startswith("Folded ")
 
 
 def test_no_command_of_the_page_is_left_out():
-    tried = {"flows show", "events explain", "reactions dead", "reactions show", "reactions retry",
-             "reactions skip", "events verify", "deploys cancel", "flows cancel", "replays start",
-             "replays cancel", "events rebuild"}  # fmt: skip
+    tried = {"flows show", "flows list", "events tail", "events explain", "events missing", "reactions dead",
+             "reactions show", "reactions retry", "reactions skip", "events verify", "deploys cancel",
+             "flows cancel", "replays start", "replays cancel", "events rebuild", "doctor"}  # fmt: skip
     assert {" ".join(words[:2]) for words in COMMANDS} == tried
