@@ -5,31 +5,36 @@ Nothing of it can be reached from outside: the namespaces have no way out, and t
 
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from tests.fixtures.afterwards import AtTheEnd
 from tests.fixtures.databases import Cluster, wait_for
 from tests.fixtures.processes import BIN, Watched
 
 NOBODY = "65534"
 #: What `ip` says where the machine gives no namespaces or no cables.
 FORBIDDEN = ("not permitted", "Permission denied", "not supported", "Unknown device type")
+#: What removes the namespace $1 and whatever is left in it.
+END_NAMESPACE = 'for pid in $(ip netns pids "$1"); do kill -KILL "$pid"; done; ip netns delete "$1"'
 POSTGRES, REDIS = 5432, 6379  # the ports of a namespace are all free
 
 
 class Centre(Cluster):
     """A PostgreSQL inside a namespace: for the hosts on every address there, for the test on a socket."""
 
+    rules = "host all all 10.77.0.0/16 trust\n"
+
     def __init__(self, folder: Path, namespace: str) -> None:
         super().__init__(folder)
         self.namespace = namespace
         self.port = POSTGRES
+        self.listens = f"-c listen_addresses=* -c unix_socket_directories={folder}"
 
     def run(self, *command: str, **options: object) -> None:
         as_nobody = ("nsenter", f"--net=/run/netns/{self.namespace}", "--setuid", NOBODY, "--setgid", NOBODY)
@@ -38,14 +43,6 @@ class Centre(Cluster):
             check=True, cwd=self.folder, stdout=subprocess.DEVNULL,
             env={**os.environ, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}, **options,
         )  # fmt: skip
-
-    def start(self) -> None:
-        data = str(self.data)
-        self.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        with (self.data / "pg_hba.conf").open("a") as rules:
-            rules.write("host all all 10.77.0.0/16 trust\n")
-        where = f"-p {POSTGRES} -c listen_addresses=* -c unix_socket_directories={self.folder} -c fsync=off"
-        self.run("pg_ctl", "-D", data, "-w", "-l", str(self.folder / "log"), "-o", where, "start")
 
     def url(self, name: str = "postgres") -> str:
         return f"postgresql+psycopg://postgres@/{name}?host={self.folder}&port={POSTGRES}"
@@ -63,7 +60,7 @@ class Hosts:
     def _namespace(self, name: str) -> str:
         namespace = f"{self._run}-{name}"
         ip("netns", "add", namespace)
-        self._ends.callback(end, namespace)
+        self._ends.callback(AtTheEnd(END_NAMESPACE, namespace).close)
         ip("-n", namespace, "link", "set", "lo", "up")
         return namespace
 
@@ -96,7 +93,7 @@ class Hosts:
         process = Watched(
             name, ("ip", "netns", "exec", namespace, *named, "env", *variables, *command), self.folder
         )
-        self._ends.callback(switch_off, process)
+        self._ends.callback(process.end)
         return process
 
     def begin_redis(self) -> Path:
@@ -114,23 +111,6 @@ def ip(*words: str) -> str:
     if done.returncode:
         raise OSError(f"ip {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
-
-
-def switch_off(process: Watched) -> None:
-    """End a process at once: there is nothing left to hand back."""
-    process._stopping.set()
-    if process.process.poll() is None:
-        process.kill()
-    process.process.wait()
-
-
-def end(namespace: str) -> None:
-    """Remove a namespace and whatever is left in it."""
-    with suppress(OSError):
-        for pid in ip("netns", "pids", namespace).split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        ip("netns", "delete", namespace)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Two hosts share one database and one Redis; one is cut off in the middle of its work and comes back."""
 
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,9 +32,8 @@ def centre(hosts: Hosts) -> Iterator[Centre]:
     try:
         cluster.start()
         yield cluster
-        cluster.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        cluster.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ to harm it.
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -27,34 +26,13 @@ from tests.fixtures.processes import ROOT, Watched
 
 BIN = Path(sys.executable).parent
 WATCHED = ("web", "worker", "outer", "beat", "gateway")
-PARENT_DEATH = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 class Kept(Watched):
-    """A watched process in an environment of its own, which ends with the harness."""
+    """A watched process out of a Procfile's line."""
 
     def __init__(self, name: str, command: str, folder: Path, environment: dict[str, str]) -> None:
-        self.environment = environment
-        super().__init__(name, (*PARENT_DEATH, "/bin/sh", "-c", f"exec {command}"), folder)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                self.command,
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-
-    def stop(self) -> None:
-        """End it without ado: what it would have tidied up goes with the folder."""
-        self._stopping.set()
-        with suppress(ProcessLookupError):
-            self.kill()
-        self._watcher.join()
+        super().__init__(name, ("/bin/sh", "-c", f"exec {command}"), folder, environment)
 
     @property
     def pid(self) -> int:
@@ -78,7 +56,7 @@ class Platform:
         self.folder, self.home, self.faults = folder, folder / "home", folder / "faults"
         for each in (self.home, self.faults, folder / "redis", folder / "postgres"):
             each.mkdir(parents=True)
-        self.cluster = Cluster(folder / "postgres") if database == "postgresql" else None
+        self.cluster = Cluster(folder / "postgres", keep=True) if database == "postgresql" else None
         self.database_url = f"sqlite:///{self.home}/antiphon.db"
         self.lease = lease
         self.receiver = Receiver(folder / "calls")
@@ -108,8 +86,8 @@ class Platform:
     def _start_postgres(self, ends: ExitStack) -> None:
         if self.cluster is None:
             return
-        self.cluster.start()
         ends.callback(self.cluster.stop)
+        self.cluster.start()
         self.database_url = self.cluster.create("antiphon")
         self.postgres_proxy = Proxy(self.cluster.port)
         ends.callback(self.postgres_proxy.close)
@@ -134,7 +112,7 @@ class Platform:
 
     def _watch(self, name: str, command: str, ends: ExitStack) -> None:
         self.processes[name] = Kept(name, command, self.folder, self.environment)
-        ends.callback(self.processes[name].stop)
+        ends.callback(self.processes[name].end)
 
     def _release(self) -> None:
         subprocess.run(
@@ -212,8 +190,7 @@ class Platform:
     def restart_postgres(self) -> None:
         """As after a crash of the server: no transaction ends well, no connection is closed in order."""
         assert self.cluster is not None
-        data, log = str(self.cluster.data), str(self.cluster.folder / "log")
-        self.cluster.run("pg_ctl", "-D", data, "-m", "immediate", "-w", "-l", log, "restart")
+        self.cluster.restart()
 
     def heal(self) -> None:
         """End whatever was done to it and is still going on."""
