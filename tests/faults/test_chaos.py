@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
@@ -21,25 +22,34 @@ from app.engine.tables import events, flows, reactions
 from app.models.deploys import deploys
 from app.models.sites import sites
 from tests.faults.asking import ask, make_site
+from tests.faults.chaos import __main__ as command
+from tests.faults.chaos.__main__ import NOT_HERE
 from tests.faults.chaos.counting import count_database, count_outside
 from tests.faults.chaos.receiver import CALLER, Call
 from tests.faults.chaos.report import TARGETS, Report
-from tests.faults.chaos.troubles import UNREACHED, plan
+from tests.faults.chaos.run import Wanted
+from tests.faults.chaos.troubles import KILLS, OF_POSTGRES, OTHERS, UNREACHED, plan
+from tests.faults.chaos.watching import Fault, Watch
 from tests.fixtures.processes import ROOT
 from tests.fixtures.simulation import Simulation
 
 discover("app.models", "tasks", "workflows")
 
-NOT_HERE = 77
+#: For each database a seed that plans every kind of what is no kill, and these kills.
+SHORT = {
+    "sqlite": (53, len(OTHERS), {"web main", "worker main", "redis main"}),
+    "postgresql": (19, len(OTHERS) + len(OF_POSTGRES), {"beat main", "worker main", "outer main"}),
+}
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.timeout(330)
+@pytest.mark.parametrize("database", SHORT)
 def test_nothing_is_lost_or_done_twice_while_everything_is_killed(database: str, tmp_path: Path) -> None:
-    size = ("--flows", "25", "--kills", "8", "--lease", "2", "--sweep", "0.3")
-    asked = (sys.executable, "-m", "tests.faults.chaos", "--database", database, *size)
+    seed, others, victims = SHORT[database]
+    size = ("--flows", "25", "--kills", "8", "--others", str(others), "--lease", "2", "--sweep", "0.3")
+    asked = (sys.executable, "-m", "tests.faults.chaos", "--database", database, "--seed", str(seed), *size)
     done = subprocess.run(
-        [*asked, "--json", tmp_path / "report"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*asked, "--json", tmp_path / "report"], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     if done.returncode == NOT_HERE:
         pytest.skip(done.stdout.splitlines()[-1])
@@ -47,6 +57,8 @@ def test_nothing_is_lost_or_done_twice_while_everything_is_killed(database: str,
     [report] = json.loads((tmp_path / "report").read_text())
     assert report["missed"] == []
     assert report["killed"] >= 8
+    assert victims <= set(report["kills"])
+    assert len(report["others"]) > others // 2
     assert sum(report["figures"]["deploys by status"].values()) == 25
 
 
@@ -125,6 +137,8 @@ def test_a_seed_plans_the_same_faults_again_and_every_fault_point_among_them(pos
     assert {kind.removeprefix("at ") for kind in planned} >= set(faults.POINTS) - left_out
     assert any("postgres" in kind for kind in planned) == postgres
     assert len(planned) >= 100
+    kills = [kind for kind in planned if kind in KILLS or kind.startswith("at ")]
+    assert sum(kind.startswith("at ") for kind in kills) == len(kills) // 2 > 40
 
 
 def test_a_report_misses_its_target_by_one_thing_lost_or_one_kill_too_few() -> None:
@@ -136,6 +150,43 @@ def test_a_report_misses_its_target_by_one_thing_lost_or_one_kill_too_few() -> N
     report.figures["reactions lost"], report.wanted_kills = 1, 2
     assert report.missed() == ["reactions lost: 1", "kills: 1 of 2"]
     assert "MISSED" in str(report)
+
+
+@pytest.mark.usefixtures("sqlite_database")
+def test_a_report_misses_its_target_by_a_kill_that_is_not_recovered_from_or_by_slow_ones() -> None:
+    watch = Watch()
+    watch.stop()
+    watch.faults = [Fault("beat main", "beat", kill=True, recovered=seconds) for seconds in (1.0, 17.9)]
+    report = Report("sqlite", seed=1, flows=1, lease=1, wanted_kills=2, figures=dict.fromkeys(TARGETS, 0))
+    report.figures |= report.take_faults(watch)
+    assert report.missed() == []
+    watch.faults += [Fault("beat main", "beat", kill=True, recovered=18.1)] * 2
+    watch.note("cut redis", "redis", kill=False)
+    report.figures |= report.take_faults(watch)
+    slow = "recovered from a kill, p95: 18.1 s, 18 s are allowed"
+    assert report.missed() == ["faults not recovered from: 1", slow]
+
+
+def outcome_of(patch: pytest.MonkeyPatch, folder: Path, on_sqlite: dict[str, int]) -> tuple[int, list[Any]]:
+    """The exit code and the written reports of a run on both databases, of which PostgreSQL is not there."""
+
+    def run(wanted: Wanted, _say: object) -> Report:
+        if wanted.database == "postgresql":
+            pytest.skip("no PostgreSQL")
+        return Report("sqlite", 1, 1, 1, 0, figures=dict.fromkeys(TARGETS, 0) | on_sqlite)
+
+    patch.setattr(command, "run", run)
+    patch.setattr(sys, "argv", ["chaos", "--json", str(folder / "report")])
+    return command.main(), json.loads((folder / "report").read_text())
+
+
+def test_a_database_that_is_not_there_hides_nothing_of_the_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code, reports = outcome_of(monkeypatch, tmp_path, {"reactions lost": 1})
+    assert (code, [report["missed"] for report in reports]) == (1, [["reactions lost: 1"]])
+    code, reports = outcome_of(monkeypatch, tmp_path, {})
+    assert (code, [report["missed"] for report in reports]) == (NOT_HERE, [[]])
 
 
 def test_a_postgresql_that_is_gone_without_a_word_is_given_up_after_seconds(postgres_engine: Engine) -> None:

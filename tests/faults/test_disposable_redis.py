@@ -14,7 +14,7 @@ from app.engine.queue import BREAK_SECONDS
 from tests.faults.chaos import counting
 from tests.faults.chaos.load import Load, Wish
 from tests.faults.chaos.processes import Platform
-from tests.faults.chaos.report import TARGETS
+from tests.faults.chaos.report import COUNTED
 from tests.faults.chaos.run import a_folder, look_past_the_proxy
 from tests.fixtures.databases import forget_settings, wait_for
 
@@ -79,7 +79,7 @@ def comes_to_rest(platform: Platform, people: People) -> None:
     wait_for(lambda: not counting.open_things(), seconds=2 * LEASE * (1 + others), what="all flows to end")
     figures = counting.count_database(people.wishes) | counting.count_outside(platform.receiver.calls())
     figures |= counting.count_served(platform.gateway_port, people.wishes)
-    assert {name: figures[name] for name in TARGETS} == dict.fromkeys(TARGETS, 0)
+    assert {name: figures[name] for name in COUNTED} == dict.fromkeys(COUNTED, 0)
 
 
 @pytest.mark.timeout(240)

@@ -1,7 +1,9 @@
 """The load: people who ask for deploys over HTTP, and ask again with the same key until they are answered."""
 
+import math
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,8 +64,10 @@ class Load:
     def done(self) -> bool:
         return self.answered == len(self.wishes)
 
-    def make_site(self, slug: str) -> None:
-        self._until_answered("/v1/sites", f"site-{slug}", json={"slug": slug, "name": slug})
+    def make_site(self, slug: str, patience: float = 60) -> bool:
+        """Whether the platform has made the site within so many seconds."""
+        asked = {"slug": slug, "name": slug}
+        return self._until_answered("/v1/sites", f"site-{slug}", patience=patience, json=asked) is not None
 
     def ask(self, wish: Wish) -> None:
         """Ask for a deploy until it is answered; the archive is the same each time."""
@@ -87,9 +91,10 @@ class Load:
             self.ask(wish)
 
     def _until_answered(
-        self, path: str, key: str, wish: Wish | None = None, **body: Any
+        self, path: str, key: str, wish: Wish | None = None, *, patience: float = math.inf, **body: Any
     ) -> httpx2.Response | None:
-        while not self.stopping.is_set():
+        give_up = time.monotonic() + patience
+        while not self.stopping.is_set() and time.monotonic() < give_up:
             if wish:
                 wish.tries += 1
             try:

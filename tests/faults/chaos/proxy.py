@@ -48,7 +48,7 @@ class Proxy:
 
     def close(self) -> None:
         """Refuse for ever."""
-        self.refuse()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -71,17 +71,30 @@ class Proxy:
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
     async def _refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            for listening in server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            for _ in range(2):  # a server that is closed leaks those whom it has just taken
+                await asyncio.sleep(0)
+            server.close()
         await self._cut()
 
     async def _silence(self) -> None:
         self._flowing.clear()
 
+    async def _end(self) -> None:
+        await self._refuse()
+        if late := asyncio.all_tasks() - {asyncio.current_task()}:  # somebody came at the last moment
+            await asyncio.wait(late, timeout=1)
+        await asyncio.sleep(0)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._server is None:
+            writer.transport.abort()
+            return
         self._pumps.add(task)
         ends = [writer]
         try:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from app.engine.discovery import discover
@@ -32,6 +33,8 @@ class Wanted:
     seed: int
     flows: int = 1000
     kills: int = 200
+    #: What is no kill: cuts, pauses, flushes and the like; None chooses.
+    of_others: int | None = None
     #: How many flows may be open side by side; 0 chooses.
     together: int = 0
     lease: float = 10
@@ -42,6 +45,11 @@ class Wanted:
     @property
     def sites(self) -> int:
         return max(4, self.flows // 12)
+
+    @property
+    def others(self) -> int:
+        """How many faults that are no kills."""
+        return self.kills // 3 if self.of_others is None else self.of_others
 
     @property
     def at_once(self) -> int:
@@ -55,7 +63,7 @@ class Wanted:
 
 
 def run(wanted: Wanted, say: Callable[[str], None] = print) -> Report:
-    """Do it all; the report. AssertionError when the platform does not come up or never comes to rest."""
+    """Do it all; the report. AssertionError when the platform does not come up."""
     rng = random.Random(wanted.seed)
     report = Report(wanted.database, wanted.seed, wanted.flows, wanted.lease, wanted.kills)
     times = {"lease": wanted.lease, "sweep": wanted.sweep}
@@ -93,31 +101,56 @@ def look_past_the_proxy(platform: Platform) -> None:
 def _fight(
     platform: Platform, wanted: Wanted, report: Report, rng: random.Random, say: Callable[[str], None]
 ) -> None:
-    began = time.monotonic()
     wishes = wishes_for(wanted.flows, wanted.sites, rng)
-    planned = plan(rng, wanted.kills, wanted.kills // 3, postgres=platform.postgres_proxy is not None)
+    planned = plan(rng, wanted.kills, wanted.others, postgres=platform.postgres_proxy is not None)
     with ExitStack() as ends:
         watch = Watch()
         ends.callback(watch.stop)
         load = Load(platform.url, platform.token, wishes, lambda: watch.running_flows < wanted.at_once)
         ends.callback(load.close)
-        for slug in sorted({wish.slug for wish in wishes}):
-            load.make_site(slug)
         troubles = Troubles(platform, watch, planned, rng)
-        load.start(PEOPLE)
-        troubles.run(lambda: (load.answered - watch.running_flows) / wanted.flows)
-        say(f"{watch.kills} kills, {load.answered} answered after {time.monotonic() - began:.1f} s")
-        wait_for(lambda: load.done, seconds=wanted.rest, what="every answer")
-        troubles.finish()
-        healed = time.monotonic()
+        _rage(load, troubles, wanted, report, say)
+        report.figures["faults that could not be done"] = len(troubles.failed)
+        for failed in troubles.failed:
+            say(failed)
+    for count in (
+        partial(counting.count_database, wishes),
+        lambda: counting.count_outside(platform.receiver.calls()),
+        partial(counting.count_served, platform.gateway_port, wishes),
+        partial(report.take_faults, watch),
+    ):
         try:
-            wait_for(lambda: not counting.open_things(), seconds=wanted.rest, what="rest")
-        except AssertionError as error:
-            say(f"{error}: {counting.open_things()}")
-        report.times["rest after the last fault"] = time.monotonic() - healed
-        report.times["all"] = time.monotonic() - began
-        watch.find_next_events()
-    report.figures |= counting.count_database(wishes)
-    report.figures |= counting.count_outside(platform.receiver.calls())
-    report.figures |= counting.count_served(platform.gateway_port, wishes)
-    report.take_faults(watch.faults)
+            report.figures |= count()
+        except Exception as error:  # what could not be counted is a target that is missed
+            say(f"not counted: {error!r}")
+
+
+def _rage(load: Load, troubles: Troubles, wanted: Wanted, report: Report, say: Callable[[str], None]) -> None:
+    """Put it under load and fire, then let it come to rest. Whatever does not go on is given up in time, for
+    the counting to tell.
+    """
+    began, watch = time.monotonic(), troubles.watch
+    for slug in sorted({wish.slug for wish in load.wishes}):
+        if not load.make_site(slug, wanted.rest):
+            say(f"the site {slug} could not be made")
+            return
+    load.start(PEOPLE)
+    if not troubles.run(lambda: (load.answered - watch.running_flows) / wanted.flows, wanted.rest):
+        say(f"no flow has ended for {wanted.rest:g} s: the rest of the faults is left out")
+    say(f"{watch.kills} kills, {load.answered} answered after {time.monotonic() - began:.1f} s")
+    comes(lambda: load.done, wanted.rest)
+    troubles.finish()
+    healed = time.monotonic()
+    if not comes(lambda: not counting.open_things(), wanted.rest):
+        say(f"no rest: {counting.open_things()}")
+    report.times["rest after the last fault"] = time.monotonic() - healed
+    report.times["all"] = time.monotonic() - began
+
+
+def comes(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it becomes true within so many seconds."""
+    try:
+        wait_for(condition, seconds=seconds)
+    except AssertionError:
+        return False
+    return True

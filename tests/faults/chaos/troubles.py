@@ -5,8 +5,9 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from redis.exceptions import RedisError
 from sqlalchemy import select
@@ -36,11 +37,12 @@ UNREACHED = {"sweep.before_deadline", "replay.before_commit", "replay.after_comm
 POSTGRES_ONLY = {"sweep.after_seal"}
 #: How long an armed point waits for somebody to die, in leases.
 STRIKES_WITHIN = 1.5
+AT_MOST = 100  # looks for somebody who can be harmed
 LASTS = (1.0, 4.0)  # seconds, of what lasts
 LASTS_LONG = 0.25  # so often it lasts for longer than a lease
 
 
-SURPLUS = 8  # one kill in so many more than wanted: not every fault finds its victim
+SURPLUS = 8  # one kill in so many more than wanted, and two: not every fault finds its victim
 
 
 def plan(rng: random.Random, kills: int, others: int, *, postgres: bool) -> list[str]:
@@ -48,8 +50,8 @@ def plan(rng: random.Random, kills: int, others: int, *, postgres: bool) -> list
     left_out = UNREACHED if postgres else UNREACHED | POSTGRES_ONLY
     armed = [f"at {point}" for point in points.POINTS if point not in left_out]
     rng.shuffle(armed)
-    kills += kills // SURPLUS + 1
-    chosen = [armed[n % len(armed)] for n in range(min(kills // 2, 5 * len(armed)))]
+    kills += kills // SURPLUS + 2
+    chosen = [armed[n % len(armed)] for n in range(kills // 2)]
     chosen += rng.choices(list(KILLS), list(KILLS.values()), k=kills - len(chosen))
     kinds = [*OTHERS, *OF_POSTGRES] if postgres else list(OTHERS)
     rng.shuffle(kinds)
@@ -64,31 +66,51 @@ class Troubles:
     def __init__(self, platform: Platform, watch: Watch, planned: Sequence[str], rng: random.Random) -> None:
         self.platform, self.watch, self.planned, self.rng = platform, watch, planned, rng
         self.stopping = threading.Event()
+        #: Faults that could not be done, in words.
+        self.failed: list[str] = []
+        self._killing: list[threading.Thread] = []
         self._lasting: list[threading.Thread] = []
-        self._busy: set[str] = set()
+        self._turns = defaultdict[str, threading.Lock](threading.Lock)
 
-    def run(self, progress: Callable[[], float]) -> None:
-        """Strike everything that was planned, evenly over a `progress` that goes from 0 to 1."""
+    def run(self, progress: Callable[[], float], patience: float) -> bool:
+        """Strike everything that was planned, evenly over a `progress` that goes from 0 to 1. False: it stood
+        still for `patience` seconds, and the rest was left.
+        """
+        furthest, since = 0.0, time.monotonic()
         for number, kind in enumerate(self.planned, start=1):
-            while progress() < number / (len(self.planned) + 1) and not self.stopping.is_set():
+            while (reached := progress()) < number / (len(self.planned) + 1):
+                if reached > furthest:
+                    furthest, since = reached, time.monotonic()
+                if time.monotonic() - since > patience:
+                    return False
                 self.stopping.wait(0.05)
-            if self.stopping.is_set():
-                return
-            self.strike(kind)
+            with self._noting(kind):
+                self.strike(kind)
+        return True
 
     def finish(self) -> None:
-        """Wait for what lasts, then leave everything whole."""
+        """Let the kills that are under way strike, end what lasts, and leave everything whole."""
+        for thread in self._killing:
+            thread.join()
         self.stopping.set()
         for thread in self._lasting:
             thread.join()
         self.platform.heal()
+
+    @contextmanager
+    def _noting(self, kind: str) -> Iterator[None]:
+        """A fault that cannot be done is a figure of the report, and the others go on."""
+        try:
+            yield
+        except Exception as error:
+            self.failed.append(f"{kind}: {error!r}")
 
     def strike(self, kind: str) -> None:
         what, _, target = kind.partition(" ")
         if what == "at":
             self._at_point(target)
         elif kind == "outer at work":
-            self._in_background(kind, self._kill_at_work)
+            self._in_background(kind, self._kill_at_work, kills=True)
         elif kind in KILLS:
             self._kill(what, target)
         elif kind == "flush redis":
@@ -106,10 +128,14 @@ class Troubles:
 
     def _kill(self, name: str, which: str) -> None:
         process = self.platform.processes[name]
-        children = process.children()
-        victim = self.rng.choice(children) if which == "child" and children else process.pid
-        if not self.platform.kill(victim):
-            return  # it has just died by itself
+        for _ in range(AT_MOST):
+            children = process.children()
+            victim = self.rng.choice(children) if which == "child" and children else process.pid
+            if self.platform.kill(victim):
+                break
+            self.stopping.wait(0.05)  # it has just died by itself
+        else:
+            raise TimeoutError(f"{name} is never there to be killed")
         self._killed(f"{name} {'main' if which == 'child' and not children else which}", name)
         if which == "whole":  # as when a machine is lost: nobody is left to end in good order
             for child in children:
@@ -120,44 +146,46 @@ class Troubles:
 
     def _at_point(self, point: str) -> None:
         """Kill whoever reaches a point next; in the background, because that may take its time."""
-        if f"at {point}" in self._busy:
-            self._kill(self.rng.choice(["worker", "outer"]), "child")
-            return
-        self.platform.arm(point)
-        self._in_background(f"at {point}", lambda: self._await_strike(point))
+        self._in_background(f"at {point}", lambda: self._await_strike(point), kills=True)
 
     def _await_strike(self, point: str) -> None:
+        self.platform.arm(point)
         until = time.monotonic() + STRIKES_WITHIN * self.platform.lease
-        while self.platform.is_armed(point) and time.monotonic() < until and not self.stopping.wait(0.02):
-            pass
+        while self.platform.is_armed(point) and time.monotonic() < until:
+            self.stopping.wait(0.02)
         try:
             (self.platform.faults / point).unlink()
         except FileNotFoundError:
             self._killed(f"at {point}", point)
             return
-        if not self.stopping.is_set():  # nobody came by: somebody has to die all the same
-            self._kill(self.rng.choice(["worker", "outer"]), "child")
+        self._kill(self.rng.choice(["worker", "outer"]), "child")  # nobody came by: another dies instead
 
     def _kill_at_work(self) -> None:
-        victim = self._at_work()
-        if victim is not None and self.platform.kill(victim):
-            self._killed("outer at work", "outer")
-        else:
-            self._kill("outer", "child")
-        self.platform.receiver.answering.set()
+        with self._held_at_work() as victim:
+            if victim is not None and self.platform.kill(victim):
+                self._killed("outer at work", "outer")
+            else:
+                self._kill("outer", "child")
+
+    @contextmanager
+    def _held_at_work(self) -> Iterator[int | None]:
+        """A process that waits for the world outside, which answers only when the block has ended."""
+        with self._turns["the world outside"]:
+            self.platform.receiver.answering.clear()
+            try:
+                yield self._at_work()
+            finally:
+                self.platform.receiver.answering.set()
 
     def _at_work(self) -> int | None:
-        """A process that waits for the world outside at this moment: it is made to wait."""
-        self.platform.receiver.answering.clear()
         query = select(reactions.c.worker).where(reactions.c.action == CALLER, reactions.c.state == RUNNING)
-        for _ in range(100):
+        for _ in range(AT_MOST):
             with suppress(OperationalError), reading() as db:
                 for worker in db.execute(query).scalars():
                     pid = int(worker.rpartition(":")[2])
                     if pid in self.platform.processes["outer"].children():
                         return pid
             self.stopping.wait(0.05)
-        self.platform.receiver.answering.set()
         return None
 
     # what is no kill
@@ -201,31 +229,30 @@ class Troubles:
 
     def _pause(self) -> None:
         """Stop a process at work for longer than its lease; it wakes up when another has taken over."""
-        pid = self._at_work()
-        if pid is None:
-            return
-        os.kill(pid, signal.SIGSTOP)
-        fault = self.watch.note("pause past lease", "outer", kill=False)
-        self.watch.over(fault)
-        self.platform.receiver.answering.set()
+        with self._held_at_work() as pid:
+            if pid is None:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+            fault = self.watch.note("pause past lease", "outer", kill=False)
+            self.watch.over(fault)
         self.stopping.wait(1.5 * self.platform.lease + 1)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
-    def _in_background(self, name: str, work: Callable[[], None]) -> None:
-        """Do what lasts beside the rest; one of a kind at a time."""
-        if name in self._busy:
-            return
-        self._busy.add(name)
+    def _in_background(self, name: str, work: Callable[[], None], *, kills: bool = False) -> None:
+        """Do what lasts beside the rest, one of a name after the other; what is no kill is left out when the
+        run is over before its turn.
+        """
+        turn = self._turns[name]
 
         def do() -> None:
-            try:
-                work()
-            finally:
-                self._busy.discard(name)
+            with turn, self._noting(name):
+                if kills or not self.stopping.is_set():
+                    work()
 
         thread = threading.Thread(target=do, name=name, daemon=True)
-        self._lasting.append(thread)
+        (self._killing if kills else self._lasting).append(thread)
         thread.start()
 
 

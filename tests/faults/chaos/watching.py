@@ -2,11 +2,11 @@
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
 
 from app.engine import now, reading
 from app.engine.flows import RUNNING
@@ -64,8 +64,11 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
+        """Look a last time."""
         self._stopping.set()
         self._thread.join()
+        with suppress(Exception):
+            self._look()
 
     def note(self, kind: str, target: str, *, kill: bool) -> Fault:
         """A fault that strikes now; call `over` when it can be recovered from."""
@@ -88,8 +91,8 @@ class Watch:
         while not self._stopping.wait(PAUSE):
             try:
                 self._look()
-            except OperationalError:
-                continue  # the database is being restarted
+            except Exception:  # noqa: S112 - the database may be away; what it never tells is counted afterwards
+                continue
 
     def _look(self) -> None:
         columns = (reactions.c.id, reactions.c.state, reactions.c.fence, reactions.c.attempt)
