@@ -1,5 +1,6 @@
 """How the settings that are addresses are read: checked, and brought into the form that all rely on."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,6 +37,11 @@ def web_address(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("is not an address such as https://deploy.example.org")
     return url.rstrip("/")
+
+
+def networks(text: str) -> str:
+    """Networks such as `10.0.0.0/8`, separated by commas; a single address is a network of its own."""
+    return ",".join(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
 
 
 def reachable(host: str) -> str:

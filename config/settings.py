@@ -81,6 +81,10 @@ class Settings(BaseSettings):
         "folder", description="Where blobs are kept: folder (in the home folder) or memory (of one process)."
     )
     notify_to: str = Field("operator@localhost", description="Who is told of deploys by default.")
+    webhook_allow_networks: Annotated[str, AfterValidator(addresses.networks)] = Field(
+        "",
+        description="Comma-separated networks that webhooks may reach although private, also by plain http.",
+    )
     lease_seconds: Seconds = Field(
         10, description="A running action that is not heard of for so long is tried again."
     )

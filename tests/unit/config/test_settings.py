@@ -189,3 +189,16 @@ def test_another_process_gets_the_same_settings_from_the_environment(monkeypatch
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert load_settings(secret_key="given") == settings
+
+
+def test_allowed_networks_are_a_list_with_commas(monkeypatch):
+    assert load_settings().webhook_allow_networks == ""
+    monkeypatch.setenv("WEBHOOK_ALLOW_NETWORKS", " 10.0.0.0/8, 192.168.1.7 ,fd00::/8,")
+    settings = load_settings()
+    assert settings.webhook_allow_networks == "10.0.0.0/8,192.168.1.7/32,fd00::/8"
+    again = settings.as_environment()["WEBHOOK_ALLOW_NETWORKS"]
+    assert load_settings(webhook_allow_networks=again).webhook_allow_networks == again
+    for wrong in ("10.0.0.0/33", "10.0.0.1/8", "localhost", "10.0.0.0/8;fd00::/8"):
+        monkeypatch.setenv("WEBHOOK_ALLOW_NETWORKS", wrong)
+        with pytest.raises(SettingsError, match="WEBHOOK_ALLOW_NETWORKS: "):
+            load_settings()
