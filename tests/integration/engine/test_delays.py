@@ -54,12 +54,14 @@ def test_it_comes_when_its_time_has_come_and_not_before(lines: ModuleType, simul
 
 
 @pytest.mark.parametrize("do", ["thank", "book"])
-def test_it_survives_a_restart_of_everything(lines: ModuleType, simulation: Simulation, do: str) -> None:
+def test_it_comes_late_when_its_time_came_while_nobody_was_there(
+    lines: ModuleType, simulation: Simulation, do: str
+) -> None:
     on(lines.Placed, do=getattr(lines, do), after=3600)
     lines.record(lines.Placed(number=1))
     simulation.messages.clear()
     get_engine().dispose()
-    simulation.clock.shift(timedelta(days=2))  # nobody was there when its time came
+    simulation.clock.shift(timedelta(days=2))
     simulation.drain()
     assert lines.told == [(1, None)]
 
