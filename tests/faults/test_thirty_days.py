@@ -20,7 +20,7 @@ from tests.integration.engine.looking import rows_of
 
 HOST = "example.org"
 DAY = 86400
-SEEDS = seeds(range(4), every=10)
+SEEDS = seeds(range(2), every=10)
 #: Of real time, or of a processor. PostgreSQL asks a server over a socket for each of a thousand statements.
 MOST_SECONDS = {"sqlite": 1, "postgresql": 3}
 #: By how much chaos may be late: what was held up, then lost, then taken by workers that died.

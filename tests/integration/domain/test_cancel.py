@@ -32,7 +32,7 @@ REQUESTED, CANCELLED = "site.deploy.cancel_requested", "site.deploy.cancelled"
 FLOW_REQUESTED, FLOW_CANCELLED = "platform.flow.cancel_requested", "platform.flow.cancelled"
 STAGES = {"requested": "fetch", "building": "build", "packaging": "package", "uploading": "upload"}
 STAGES["ready"] = "publish"
-SEEDS = seeds(range(16))
+SEEDS = seeds(range(8))
 
 
 def cancel(platform: Platform, deploy_id: str) -> Deploy:

@@ -262,14 +262,14 @@ def forget_reactions(platform: Platform) -> None:
         work.db.execute(reactions.delete().where(reactions.c.wake_at.is_not(None)))
         work.db.execute(scopes.delete())
         work.db.execute(flows.update().values(open=0))
-    platform.simulation.clock.shift(timedelta(seconds=1))
+    platform.simulation.wait(timedelta(seconds=1))
 
 
 def test_a_stall_that_is_over_before_it_is_answered_harms_nothing(platform: Platform) -> None:
     started = platform.start()
     work_on(platform, started, until="building")
     waiting, platform.simulation.messages[:] = platform.simulation.messages[:], []
-    platform.simulation.clock.shift(timedelta(minutes=21))
+    platform.simulation.wait(timedelta(minutes=21))
     sweep()
     stalled = [message for message in platform.simulation.messages if message.action == "sites.fail_deploy"]
     assert len(stalled) == 1

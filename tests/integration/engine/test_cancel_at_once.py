@@ -23,7 +23,7 @@ from tests.fixtures.simulation import Simulation
 from tests.integration.engine.cancels import ASKED, CANCELLED, MISSED, cancel, check_coverage, states
 from tests.integration.engine.looking import flow_row, order, rows_of, somebody_waits, types_of
 
-SEEDS = seeds(range(24))
+SEEDS = seeds(range(10))
 
 
 @pytest.fixture

@@ -31,10 +31,11 @@ class Machine:
 
     def wait(self, time: timedelta) -> None:
         """Time passes, in which hearts beat and sweeps go on; the last one is left to the test."""
-        while time > MINUTE:
-            self.simulation.wait(MINUTE)
+        step = max(MINUTE, time / 60)
+        while time > step:
+            self.simulation.wait(step)
             sweep()
-            time -= MINUTE
+            time -= step
         self.simulation.wait(time)
 
     def set_clock(self, by: timedelta) -> None:

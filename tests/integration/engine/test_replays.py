@@ -140,8 +140,8 @@ def test_they_end_with_their_replay_and_so_does_its_flow(jammed: Replay) -> None
 
 
 def test_a_replay_in_which_nothing_happens_is_told_as_stalled(jammed: Replay, simulation: Simulation) -> None:
-    for _ in range(3 * 60):
-        simulation.wait(timedelta(minutes=1))
+    for _ in range(9):
+        simulation.wait(timedelta(minutes=20))
         simulation.messages.clear()
         sweep()
     [flow] = rows_of(flows, kind="replay")

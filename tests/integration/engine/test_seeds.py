@@ -17,7 +17,7 @@ from tests.fixtures.databases import empty
 from tests.fixtures.schedules import Plan, explore, seeds
 from tests.fixtures.simulation import KINDS, Simulation
 
-SEEDS = seeds(range(40))
+SEEDS = seeds(range(16))
 BLOCKS = 4
 #: Seconds until something that nobody holds is looked at again.
 LONGEST_WAIT = timedelta(seconds=max(RESEND_LONGEST, BACKOFF_LONGEST))
