@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, combinations, pairwise
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -28,8 +29,8 @@ from tests.integration.engine.test_seeds import check_world
 
 PARCELS = "abcdefgh"
 SEND = "toys:toys.send"
-#: Seconds by which a sweep, and a machine that has much to do, blur a rate.
-SLACK = 0.5
+#: Of real workers, in seconds, and by which two looks at the clock in one claim may differ.
+SWEEP, SLACK = 0.1, 0.02
 
 
 @pytest.fixture
@@ -317,16 +318,28 @@ def test_a_listener_without_limits_pays_nothing(
 
 def set_up(configure: Callable[..., None], **how: dict[str, Any]) -> None:
     """Say more of listeners in the processes that begin from here on."""
-    configure(TOY_LISTENERS=json.dumps(how), LEASE_SECONDS="2", SWEEP_SECONDS="0.1")
+    configure(TOY_LISTENERS=json.dumps(how), LEASE_SECONDS="2", SWEEP_SECONDS=str(SWEEP))
 
 
-def test_real_workers_keep_both_limits(
+def worker_of(child: int) -> int:
+    """The main process over a worker's child."""
+    return int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def check_rate(rate: float, begun: list[datetime]) -> None:
+    """Between any two begins, however near or far, were no more than decision 0070 allows."""
+    for first, last in combinations(range(len(begun)), 2):
+        time = (begun[last] - begun[first]).total_seconds()
+        assert last - first + 1 <= rate * (time + 2 * SWEEP + SLACK) + 2, (first, last, time)
+
+
+def test_two_real_workers_keep_both_limits_together(
     toy_processes: ToyProcesses, toys: ModuleType, configure: Callable[..., None]
 ) -> None:
     set_up(configure, send={"at_once": 2}, insure={"rate": 10})
     toy_processes.takes("send", 0.05)
     toy_processes.worker("inner", "inner")
-    toy_processes.worker("outer", slots=8)
+    outer = [toy_processes.worker(name, slots=4) for name in ("one", "another")]
     toy_processes.beat()
     for number in range(30):
         order(toys, str(number))
@@ -335,10 +348,10 @@ def test_real_workers_keep_both_limits(
     moments = sorted([(one.at, 1) for one in toy_processes.begun()] + [(at, -1) for at in ends.values()])
     assert max(accumulate(change for _, change in moments)) == 2
     assert len(ends) == len(toy_processes.effects()) == 30
-    begun = sorted(one.at for one in toy_processes.begun("insure"))
-    assert begun[-1] - begun[0] >= 2.9 - SLACK
-    for at in begun:
-        assert sum(at <= other < at + 1 for other in begun) <= 10 * (1 + SLACK) + 1
+    check_rate(10, sorted(row.started_at for row in rows_of(reactions, action="toys.insure")))
+    for action in ("send", "insure"):
+        took_part = {worker_of(one.pid) for one in toy_processes.begun(action)}
+        assert took_part == {each.process.pid for each in outer}
 
 
 def test_the_slots_of_a_killed_worker_come_free_with_its_leases(
