@@ -1,4 +1,4 @@
-"""Thirty days of a domain's set-up in under a second, at the right moments, and through chaos."""
+"""Thirty days of a domain's set-up in a second or three, at the right moments, and through chaos."""
 
 import time
 from collections.abc import Callable
@@ -21,8 +21,9 @@ from tests.integration.engine.looking import rows_of
 HOST = "example.org"
 DAY = 86400
 SEEDS = seeds(range(2), every=10)
-#: Of real time, or of a processor. PostgreSQL asks a server over a socket for each of a thousand statements.
-MOST_SECONDS = {"sqlite": 1, "postgresql": 3}
+#: What the best of some runs takes at most: of real time, or where others crowd the machine, of a processor.
+#: PostgreSQL asks a server over a socket for each of a thousand statements.
+MOST_SECONDS, RUNS = {"sqlite": 1, "postgresql": 3}, 4
 #: By how much chaos may be late: what was held up, then lost, then taken by workers that died.
 SLACK = timedelta(hours=2)
 
@@ -82,11 +83,11 @@ def check(world: ModuleType, story: list[log.Event], slack: timedelta) -> None:
     assert len(world.mails) == len(world.REMINDERS) + 1
 
 
-def test_thirty_days_pass_in_under_a_second_and_reminders_come_at_their_times(
+def test_thirty_days_pass_in_a_second_on_sqlite_or_three_on_postgresql_and_reminders_come_in_time(
     world: ModuleType, simulation: Simulation, engine: Engine
 ) -> None:
     took = []
-    for _ in range(4):
+    for _ in range(RUNS):
         empty(engine)
         begin_anew(world, simulation)
         began = (time.perf_counter(), time.process_time())
@@ -95,7 +96,7 @@ def test_thirty_days_pass_in_under_a_second_and_reminders_come_at_their_times(
         check(world, story, timedelta(seconds=4))
         assert now() - START >= timedelta(days=30)
         assert set(world.mails.values()) == {1}
-        if min(took[-1]) < MOST_SECONDS[engine.dialect.name]:  # others who crowd the machine do not count
+        if min(took[-1]) < MOST_SECONDS[engine.dialect.name]:
             return
     raise AssertionError(f"thirty days took {took} seconds")
 
