@@ -16,7 +16,7 @@ discover("app.models")
 
 #: States in which a row may stay for ever, by table. A new table with states must be named here.
 ENDS = {
-    "deploys": {"live", "partial", "failed", "cancelled", "superseded", "skipped", "archived"},
+    "deploys": {"live", "failed", "cancelled", "superseded", "skipped", "archived"},
     "notifications": {"sent", "failed"},
 }
 #: States with a deadline, by table.
