@@ -12,7 +12,7 @@ from typing import Any
 
 from app.engine.matching import OPERATORS, Condition, Leaf, Node, Path
 from app.engine.patterns import parse, shown
-from app.engine.shapes import ABSENT, Schema, Shapes, can_be, described, one_of, reachable
+from app.engine.shapes import ABSENT, OPEN, Schema, Shapes, can_be, described, one_of, reachable
 from app.engine.signal import SIGNALS, Signal, types_like
 from app.errors import InvalidInput
 
@@ -45,6 +45,9 @@ class Misfit:
     tail: str = ""
     of_type: bool = True
     hint: str = ""
+    #: What was taken for a field, and the fields that there are.
+    name: str = ""
+    names: Sequence[str] = ()
     #: The leaf that nothing fits, and what there is at its place.
     leaf: Leaf | None = None
     kinds: Sequence[Schema] = ()
@@ -71,9 +74,9 @@ def check(on: Sequence[str], when: Any = None) -> list[str]:
     for glob, types in liked.items():
         wrong = {} if pattern is None else {x: why for x in types if (why := misfit(pattern, SIGNALS[x]))}
         if len(wrong) == len(types):
-            hint = max(wrong.values(), key=lambda why: why.depth).hint
             where = f" {glob}" if len(liked) > 1 else ""
-            raise InvalidInput("pattern_never_matches", f"This can never match{where}: {_told(wrong)}.", hint)
+            what = f"This can never match{where}: {_told(wrong)}."
+            raise InvalidInput("pattern_never_matches", what, _advice(wrong.values()))
         found |= dict.fromkeys(x for x in types if x not in wrong)
     return list(found)
 
@@ -96,6 +99,18 @@ def _told(wrong: Mapping[str, Misfit]) -> str:
     told = [wrong[types[0]].sentence(*types) for types in list(alike.values())[:2]]
     left = sum(map(len, alike.values())) - sum(map(len, list(alike.values())[:2]))
     return "; ".join(told) + (f"; and so on for {left} more" if left else "")
+
+
+def _advice(wrong: Iterable[Misfit]) -> str:
+    """What to write instead, where that is known."""
+    closest = max(wrong, key=lambda each: each.depth)
+    if closest.hint or not closest.names:
+        return closest.hint
+    names = dict.fromkeys(name for each in wrong if each.name == closest.name for name in each.names)
+    close = get_close_matches(closest.name, names, cutoff=0.6)
+    if close:
+        return f"Close to it: {', '.join(close)}."
+    return f"There are {', '.join(names)}." if len(names) == len(closest.names) else ""
 
 
 @cache
@@ -136,15 +151,15 @@ class _Type:
         return None
 
     def _joined(self, word: str, tried: Sequence[Misfit]) -> Misfit:
-        told = list(dict.fromkeys(each.sentence(self.name) for each in tried))
-        text = word.join(told[:2]) + (", and so on" if len(told) > 2 else "")
-        return Misfit(tried[0].depth, text, of_type=False, hint=tried[0].hint)
+        told = list(dict.fromkeys(each.sentence(self.name) for each in tried[:3]))
+        text = word.join(told[:2]) + (", and so on" if len(tried) > 2 else "")
+        return replace(tried[0], head=text, tail="", of_type=False, leaf=None)
 
     def _field(self, inner: Leaf | Node, path: Path, kind: Schema) -> Misfit | None:
         known = self._shapes.field(kind, path[-1])
         if known is None and len(path) == 1:  # no event at all has it: nothing can be meant by that
             return self._no_field(path, kind)
-        kinds = [ABSENT] if known is None else known
+        kinds = [ABSENT] if known is None else known or [OPEN]
         if isinstance(inner, Node):
             found = self.node(inner, path, kinds)
         else:
@@ -162,13 +177,9 @@ class _Type:
         way = name.split(".")
         if len(path) == 1 and self._shapes.field(self.root["properties"]["data"], name):
             way = ["data", name]
-        if len(way) > 1:
-            hint = f"Write {_nested(way)}."
-        else:
-            close = get_close_matches(name, names, cutoff=0.5)
-            hint = f"Close to it: {', '.join(close)}." if close else f"There are {', '.join(names)}."
         head, typed = f"{_dotted(path)} is not a field", path[0] == "data"
-        return Misfit(len(path) - 1, head, "" if typed else " of events", typed, hint)
+        hint = f"Write {_nested(way)}." if len(way) > 1 else ""
+        return Misfit(len(path) - 1, head, "" if typed else " of events", typed, hint, name, names)
 
 
 def _tail(leaf: Leaf, kinds: Sequence[Schema]) -> str:

@@ -244,6 +244,20 @@ def test_only_the_types_of_a_glob_that_can_match_are_listened_to() -> None:
         ),
         (
             ["**"],
+            {"data": {"biy": ["x"]}},
+            "pattern_never_matches",
+            "data.biy is not a field of shop.order.placed, shop.order.paid or shop.order.failed.",
+            "Close to it: by.",
+        ),
+        (
+            ["**"],
+            {"data": {"$or": [{"x": ["x"]}, {"y": ["x"]}, {"z": ["x"]}]}},
+            "pattern_never_matches",
+            "data.x is not a field of shop.order.placed, and data.y is not a field of shop.order.placed, and so",
+            "",
+        ),
+        (
+            ["**"],
             {"type": ["x"]},
             "pattern_never_matches",
             "type is shop.order.placed, never 'x'; type is shop.order.paid, never 'x'; and so on for 1 more.",
