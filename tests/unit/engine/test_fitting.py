@@ -253,7 +253,7 @@ def test_only_the_types_of_a_glob_that_can_match_are_listened_to() -> None:
             ["**"],
             {"data": {"$or": [{"x": ["x"]}, {"y": ["x"]}, {"z": ["x"]}]}},
             "pattern_never_matches",
-            "data.x is not a field of shop.order.placed, and data.y is not a field of shop.order.placed, and so",
+            "data.x is not a field of shop.order.placed, and data.y is not a field of shop.order.placed, and",
             "",
         ),
         (
