@@ -12,8 +12,9 @@ from app.web.pages import add_pages
 from config.settings import Settings, get_settings
 
 
-def create_app(settings: Settings | None = None, *, spool: object = None) -> Flask:
-    """The application; `spool` is where uploads go, which the faces may not open themselves.
+def create_app(settings: Settings | None = None, *, spool: object = None, check_url: object = None) -> Flask:
+    """The application; `spool` is where uploads go, and `check_url` refuses addresses that may not be called:
+    the faces may not open these themselves.
 
     Every setting stands in its `config` under its variable's name.
     """
@@ -22,6 +23,7 @@ def create_app(settings: Settings | None = None, *, spool: object = None) -> Fla
     app.config.update({name.upper(): value for name, value in settings.model_dump().items()})
     app.config["SECRET_KEY"] = settings.secret_key
     app.extensions["spool"] = spool
+    app.extensions["check_url"] = check_url
     app.extensions["newest"] = Newest()
     app.extensions["backlog"] = Backlog(settings.max_backlog)
     requests.register(app)

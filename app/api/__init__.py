@@ -8,6 +8,8 @@ from app.api import explain as explain
 from app.api import flows as flows
 from app.api import graph as graph
 from app.api import health as health
+from app.api import listeners as listeners
+from app.api import listening as listening
 from app.api import metrics as metrics
 from app.api import reactions as reactions
 from app.api import replays as replays

@@ -12,13 +12,11 @@ from app.api.reactions import said as said_of_reaction
 from app.api.requests import Moment, Text
 from app.api.v1 import v1
 from app.engine import Event, log, reading, views
+from app.engine.cloudevents import attributes
 from app.engine.signal import types_like
 from app.errors import NotFound
 
 TAGS: Any = [{"name": "Events", "description": "Everything that has happened, in one order."}]
-
-#: How the CloudEvents extension "auth context" calls who stands behind an actor.
-_AUTH = {"token": "api_key", "hook": "api_key", "action": "system", "system": "system"}
 
 
 def _few_stars(glob: str) -> str:
@@ -80,22 +78,7 @@ class TracedEvent(CloudEvent):
 
 def said(event: Event) -> dict[str, Any]:
     """An event as a CloudEvent in plain JSON values; what it has no value for is left out."""
-    kind, _, who = event.actor.partition(":")
-    answer = CloudEvent(
-        id=event.id,
-        source=event.stream,
-        type=event.type,
-        time=event.time,
-        subject=event.subject,
-        correlationid=event.flow,
-        causationid=event.cause,
-        sequence=f"{event.sequence:010}",
-        position=event.position,
-        authtype=_AUTH.get(kind, "user"),
-        authid=who or None,
-        data={},
-    )
-    return answer.model_dump(mode="json", exclude_none=True) | {"data": event.data}
+    return attributes(event)
 
 
 def wanted_types(globs: list[str] | None) -> list[str] | None:

@@ -7,6 +7,7 @@ It knows nothing of deploys. This page is its whole interface; the glossary in `
 from app.engine.actions import action, current
 from app.engine.cancelling import CancelledFlow, acknowledges
 from app.engine.clock import new_id, now
+from app.engine.configured import STREAM as LISTENERS_STREAM
 from app.engine.database import Json, Timestamp, metadata, reading
 from app.engine.facts import FlowCancelled, FlowCancelRequested, FlowStalled
 from app.engine.folds import deadline, fold, folded
@@ -15,6 +16,7 @@ from app.engine.recording import Recording, recorded, recording
 from app.engine.signal import Event, Failure, FailureSignal, ReactionDeadLettered, Signal
 
 __all__ = [
+    "LISTENERS_STREAM",
     "MINUTES",
     "CancelledFlow",
     "Event",

@@ -2,7 +2,7 @@
 
 import inspect
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from app.engine import log
 from app.engine.database import reading
 from app.engine.signal import FailureSignal, Signal, classes_of, revive, signals_in
-from app.errors import RetryableError
+from app.errors import PlatformError, RetryableError
 
 #: How often an action is tried and how many seconds it may take, unless it says otherwise.
 ATTEMPTS, TIME_LIMIT = 5, 600.0
@@ -42,6 +42,10 @@ class Tries(TypedDict, total=False):
 
     #: How often in all, when it raises what may pass (default 5).
     attempts: int
+    #: Seconds from each failed attempt to the next, give or take a tenth, in place of `attempts`.
+    pauses: Sequence[float]
+    #: Whether each failed attempt records `fails_with`, not only the last one.
+    tells_each: bool
     #: Seconds that one attempt may take (default 600).
     time_limit: float
     #: Other exceptions that may pass, such as a client library's, each with the failure code that it means.
@@ -65,13 +69,16 @@ class Action:
         self.name = f"{body.__module__.rpartition('.')[2]}.{body.__name__}"
         self.service, self.fails_with = service, fails_with
         self.stage = stage or body.__name__
-        self.attempts = tries.get("attempts", ATTEMPTS)
+        self.pauses = tuple(tries.get("pauses", ()))
+        self.attempts = len(self.pauses) + 1 if self.pauses else tries.get("attempts", ATTEMPTS)
+        self.tells_each = tries.get("tells_each", False)
         self.time_limit = tries.get("time_limit", TIME_LIMIT)
         self.retry_on = tries.get("retry_on", {})
         self.summary = (inspect.getdoc(body) or "").partition("\n")[0]
         hints = get_type_hints(body)
         emitted = signals_in(hints.pop("return", None))
-        self.takes: tuple[type[Signal], ...] = tuple(s for hint in hints.values() for s in classes_of(hint))
+        answered = [hint for hint in hints.values() if hint is not Signal]  # which stands for any
+        self.takes: tuple[type[Signal], ...] = tuple(s for hint in answered for s in classes_of(hint))
         #: The signals that it may record, its failure included.
         self.emits: tuple[type[Signal], ...] = (*emitted, fails_with) if fails_with else emitted
 
@@ -93,8 +100,14 @@ class Action:
                 return meant
         return error
 
-    def backoff(self, attempt: int) -> timedelta:
-        """How long to wait after a failed attempt: exponential with full jitter."""
+    def backoff(self, attempt: int, error: Exception | None = None) -> timedelta:
+        """How long to wait after a failed attempt: what it says itself, at least as long as the `retry_after`
+        of the error's evidence wants; else exponential with full jitter.
+        """
+        if self.pauses:
+            pause = self.pauses[attempt - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+            asked = error.evidence.get("retry_after", 0) if isinstance(error, PlatformError) else 0
+            return timedelta(seconds=max(pause, float(asked)))
         longest = min(BACKOFF_LONGEST, BACKOFF_FIRST * 2.0 ** (attempt - 1))
         return timedelta(seconds=random.uniform(0.1, longest))  # noqa: S311 - jitter, not a secret
 
@@ -137,6 +150,8 @@ class Attempt:
     actor: str
     #: An inner action's transaction; an outer action has none while it works.
     connection: Connection | None = None
+    #: Whose answer it is: the name of a built-in listener, the id of a configured one.
+    listener: str = ""
     #: Above 0 in a replay of past events, which may want to leave the outside world alone.
     generation: int = 0
     #: The id of the event that ended its wait.

@@ -132,7 +132,8 @@ def _let_rates_begin_anew(now: datetime) -> int:
         anew = {"state": READY, "waits_for": None, "due_at": None, "wake_at": now}
         with writing() as db:
             here = reactions.c.id.in_(select(held.c.id))
-            moved += db.execute(update(reactions).where(here, have_places).values(anew)).rowcount
+            moving = update(reactions).where(here, have_places).values(anew).returning(reactions.c.id)
+            moved += len(db.execute(moving).all())
             nobody_has_one = {"next_at": None, "begun_until": None}
             db.execute(update(limits).where(limits.c.listener == name).values(nobody_has_one))
     return moved

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection
 
-from app.engine import log, ordering, reactions, waits
+from app.engine import configured, log, ordering, reactions, waits
 from app.engine.counting import Counts
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.queue import Message
@@ -41,13 +41,16 @@ class Answers:
         self.cancelled: str | None = None
         self._ancestry: dict[str, Counter[tuple[str, str]]] = {}
 
-    def react(self, event: Event, origin: Origin) -> None:
-        """Let the waits go on that an event ends, and make a reaction for every listener that it matches."""
+    def react(self, event: Event, origin: Origin, revision: int) -> None:
+        """Let the waits go on that an event ends, and make a reaction for every listener that it matches, of
+        those that are configured under a revision of them.
+        """
         if LISTENERS.awaiting(event.type):
             gone_on = waits.end(self._db, event, self._rows)
             self._let_go += gone_on
             self._counts.touch(message.flow for message in gone_on)
         matching = LISTENERS.matching(event.type, event.data)
+        matching += configured.here().matching(event, revision)
         if not matching:
             return
         waiting = [x for x in matching if x.within is not None and not event.follower]

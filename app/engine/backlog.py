@@ -12,9 +12,12 @@ _TIMED = _ONE.where(
     reactions.c.wake_at.is_not(None),
     (reactions.c.state != "waiting") | func.coalesce(reactions.c.waits_for, "").not_in(("event", "delay")),
 )
-#: What another reaction will let go.
+#: What another reaction will let go, not people who have paused a listener.
 _IN_LINE = _ONE.where(
-    reactions.c.waits_for.is_not(None), reactions.c.wake_at.is_(None), reactions.c.state == "waiting"
+    reactions.c.waits_for.is_not(None),
+    reactions.c.waits_for != "paused",
+    reactions.c.wake_at.is_(None),
+    reactions.c.state == "waiting",
 )
 
 

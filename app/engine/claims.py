@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from app.engine import clock, limits
+from app.engine import clock, limits, pausing
 from app.engine.database import is_postgres, storable
 from app.engine.queue import Message
 from app.engine.reactions import MESSAGE, READY, RESEND_SECONDS, RUNNING, Loaded, load, message_of
@@ -95,9 +95,9 @@ def worker_name(pid: int) -> str:
 
 def claim(db: Connection, reaction: str, *, action: str, worker: str, lease: timedelta) -> Loaded | None:
     """Count an attempt before its work and take the lease; None when the reaction is not there to be taken,
-    or must wait because of its listener's limits.
+    or must wait because its listener is paused or has limits.
     """
-    if not limits.admit(db, reaction, action):
+    if pausing.holds_back(db, reaction) or not limits.admit(db, reaction, action):
         return None
     now = clock.now()
     values = {"claimed": reaction, "by": worker, "lease": now + lease, "at": now}

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.engine import declared
+from app.engine import configured, declared, log
 from app.engine.database import is_postgres, reading, writing
 from app.engine.facts import ReplayCompleted
 from app.engine.replays import generation_of
@@ -30,9 +30,7 @@ UNKNOWN = "(unknown revision)"
 #: An event's id and a listener's name.
 Pair = tuple[str, str]
 
-_EVENTS = select(
-    events.c.id, events.c.position, events.c.type, events.c.revision, events.c.time, events.c.data
-)
+_EVENTS = select(*log.EVENT_COLUMNS, events.c.revision, events.c.configured)
 _NEXT = _EVENTS.where(events.c.position > bindparam("cursor")).order_by(events.c.position).limit(BATCH)
 _OF_GAPS = _EVENTS.where(events.c.id.in_(bindparam("ids", expanding=True)))
 _CURSOR = select(engine_state.c.value).where(engine_state.c.name == CURSOR)
@@ -49,7 +47,7 @@ _MADE = select(reactions.c.event, reactions.c.listener).where(
     reactions.c.event.in_(bindparam("ids", expanding=True))
 )
 _MADE_LIVE = _MADE.where(reactions.c.generation == 0)
-_log = structlog.get_logger()
+_logger = structlog.get_logger()
 #: The last gap that this process looked at again.
 _place: Pair = ("", "")
 
@@ -63,6 +61,7 @@ def check(now: datetime) -> int:
     found, give_up = 0, time.monotonic() + PASS_SECONDS
     while time.monotonic() < give_up:
         with reading() as db:
+            configured.here().refresh(db)
             before = cursor(db)
             batch = db.execute(_NEXT, {"cursor": before}).all()
             missing = _missing(db, batch, _MADE_LIVE)
@@ -94,6 +93,8 @@ def _expected(db: Connection, batch: Iterable[Any]) -> Iterator[Pair]:
         known = declared.set_of(db, row.revision)
         if known is not None:
             yield from ((row.id, listener.name) for listener in known.matching(row.type, row.data))
+            people_s = configured.here().matching(log.event_of(row), row.configured)
+            yield from ((row.id, listener.name) for listener in people_s)
         elif row.time >= declared.since(db):
             yield row.id, UNKNOWN
         if row.type == ReplayCompleted.type and not _is_whole(db, row.data):
@@ -134,7 +135,7 @@ def _note(before: int, until: int, missing: Sequence[Pair], now: datetime) -> bo
             return False
         _keep(db, missing, now)
     if missing:
-        _log.error("reactions are missing", count=len(missing), first=missing[:5])
+        _logger.error("reactions are missing", count=len(missing), first=missing[:5])
     return True
 
 
@@ -154,7 +155,7 @@ def _look_again(now: datetime) -> None:
     with writing() as db:
         db.execute(delete(coverage_gaps).where(_pair.in_(closed)))
         _keep(db, [pair for pair in still if pair[0] in known_now], now)
-    _log.info("reactions turned up", count=len(closed))
+    _logger.info("reactions turned up", count=len(closed))
 
 
 def _keep(db: Connection, missing: Iterable[Pair], now: datetime) -> None:

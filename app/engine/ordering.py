@@ -17,7 +17,7 @@ from app.engine.tables import reactions
 #: What a reaction in the line waits for.
 KEY = "key"
 #: What else one may wait for: then it is the head, and goes on by itself.
-IN_ITS_TURN = ("retry", "slot", "rate", "delay", "event")
+IN_ITS_TURN = ("retry", "slot", "rate", "delay", "event", "paused")
 
 _BEHIND = (reactions.c.state == WAITING) & (reactions.c.waits_for == KEY)
 #: One by one, so that each is looked up in the index of lines.

@@ -13,7 +13,7 @@ from typing import Any
 from blinker import Signal as BlinkerSignal
 from sqlalchemy import ColumnElement, Connection
 
-from app.engine import clock, declared, faults, limits, log, queue, reactions
+from app.engine import clock, configured, declared, faults, limits, log, queue, reactions
 from app.engine.answering import Answers, Origin
 from app.engine.counting import Counts
 from app.engine.database import writing
@@ -39,6 +39,8 @@ class Recording:
         self.origin = origin
         #: How many events each locked stream has.
         self._streams: dict[str, int] = {}
+        #: The revision of the configured listeners, once it has been read.
+        self._configured: int | None = None
         self._counts = Counts(db)
         self._answers = Answers(db, self._counts)
         #: Listeners of which an attempt may end in this transaction.
@@ -90,8 +92,15 @@ class Recording:
         if signal.ends and not event.follower:
             self._counts.end_flow(event.flow, signal.ends)
         apply_folds(self.db, signal)
-        self._answers.react(event, self.origin)
+        self._answers.react(event, self.origin, self.configured)
         return event
+
+    @property
+    def configured(self) -> int:
+        """The revision of the configured listeners under which all that is recorded here is matched."""
+        if self._configured is None:
+            self._configured = configured.here().refresh(self.db)
+        return self._configured
 
     def _append(self, signal: Signal) -> Event:
         origin, led_here = self.origin, self.origin.event
@@ -115,7 +124,11 @@ class Recording:
             "depth": led_here.depth + 1 if led_here else 0,
             "data": signal.model_dump(mode="json"),
         }
-        bookkeeping = {"recorded_by": origin.reaction, "revision": LISTENERS.revision}
+        bookkeeping = {
+            "recorded_by": origin.reaction,
+            "revision": LISTENERS.revision,
+            "configured": self.configured,
+        }
         serial, position = log.append(self.db, values | bookkeeping)
         event = Event(serial=serial, position=position, **values)
         if led_here is None and signal.elsewhere is None:

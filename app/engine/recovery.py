@@ -81,7 +81,8 @@ def pull_in(now: datetime) -> int:
     nearer = case((rows.c.state == RUNNING, now + lease()), else_=now)
     with writing() as db:
         here = rows.c.id.in_(select(chosen.c.id))
-        return db.execute(update(rows).where(here, far).values(wake_at=nearer)).rowcount
+        moved = update(rows).where(here, far).values(wake_at=nearer).returning(rows.c.id)
+        return len(db.execute(moved).all())  # SQLite counts no rows of a statement with a common table
 
 
 def last_pass() -> datetime | None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import structlog
 
-from app.engine import claims, faults, passing
+from app.engine import claims, configured, faults, passing, pausing
 from app.engine.actions import Action, Attempt, Cancelled, LostLease, attempting
 from app.engine.claims import Ending
+from app.engine.cloudevents import spelt
 from app.engine.database import writing
 from app.engine.failing import DatabaseTrouble, bury, describe, finish
 from app.engine.leases import HEARTBEAT
@@ -102,7 +103,8 @@ class _Run:
         return bool(loaded.state == RUNNING and loaded.fence == self.claimed.fence)
 
     def _attempt(self, loaded: Loaded, **more: Any) -> Attempt:
-        also = {"generation": loaded.generation, "awaited_id": loaded.awaited, **more}
+        also: dict[str, Any] = {"listener": loaded.listener, "awaited_id": loaded.awaited, **more}
+        also["generation"] = loaded.generation
         return Attempt(loaded.id, max(1, loaded.attempt), loaded.flow, f"action:{loaded.action}", **also)
 
     def _decide(self) -> str:
@@ -116,6 +118,9 @@ class _Run:
             if _is_cancelled(loaded):
                 finish(work, loaded, Ending(CANCELLED, CANCELLED))
                 return CANCELLED
+            if work.configured and configured.here().is_paused(loaded.listener) and self.claimed is None:
+                pausing.put_back(work.db, self.reaction)
+                return WAITING
             with attempting(self._attempt(loaded, connection=work.db)):
                 facts = self.action.body(revive(loaded.event))
             self._conclude(work, loaded, facts)
@@ -169,7 +174,8 @@ class _Run:
                 loaded = work.open_reaction(self.reaction)
                 if loaded is None or not self._is_ours(loaded):
                     return LOST
-                return self._answer_failure(work, loaded, error)
+                with attempting(self._attempt(loaded, connection=work.db)):
+                    return self._answer_failure(work, loaded, error)
         except (LostLease, *DatabaseTrouble):
             raise
         except Exception as second:  # recording the failure failed: a bug, which must not hide the reaction
@@ -180,7 +186,11 @@ class _Run:
         failure = describe(error, self.action, attempt=max(1, loaded.attempt))
         fields = {"reaction": self.reaction, "action": self.action.name, "code": failure.code}
         if failure.retryable and failure.attempt < self.action.attempts:
-            due = work.now + self.action.backoff(failure.attempt)
+            due = work.now + self.action.backoff(failure.attempt, error)
+            if self.action.tells_each and self.action.fails_with is not None:
+                evidence = {**failure.evidence, "next_attempt_at": spelt(due)}
+                told = failure.model_copy(update={"evidence": evidence})
+                work.record(self.action.fails_with.from_failure(revive(loaded.event), told))
             log.info("attempt failed", attempt=failure.attempt, next_at=due.isoformat(), **fields)
             finish(work, loaded, Ending(WAITING, failure=failure, error=error, due_at=due))
             return WAITING

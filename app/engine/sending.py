@@ -109,6 +109,6 @@ def notice_lost_broker() -> None:
         # transactions may come to nothing
         held = ready.order_by(rows.c.id).with_for_update().cte("held")
         unsent = update(rows).where(rows.c.id.in_(select(held.c.id)), rows.c.state == READY)
-        lost = db.execute(unsent.values(wake_at=clock.now(), sends=0)).rowcount
+        lost = len(db.execute(unsent.values(wake_at=clock.now(), sends=0).returning(rows.c.id)).all())
     if known is not None:
         _log.warning("broker was lost", sent_again=lost)

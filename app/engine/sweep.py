@@ -5,7 +5,7 @@ It is never a message, may run in any number of places at once, and needs no bro
 
 from dataclasses import dataclass
 
-from app.engine import cancelling, clock, coverage, log, recovery, replaying, sending, timeouts
+from app.engine import cancelling, clock, coverage, log, pausing, recovery, replaying, sending, timeouts
 from app.engine.ahead import AHEAD
 from app.engine.jumps import WATCH
 from app.engine.recovery import apart
@@ -26,6 +26,7 @@ class Swept:
     stalled: int = 0
     cancelled: int = 0
     replayed: int = 0
+    resumed: int = 0
     uncovered: int = 0
 
     def __bool__(self) -> bool:
@@ -48,6 +49,8 @@ def sweep() -> Swept:
     swept.stalled = timeouts.tell_stalled_flows(now)
     swept.cancelled = cancelling.end_cancelled(now)
     swept.replayed = replaying.advance(now)
+    with apart("resumed listeners"):
+        swept.resumed = pausing.resume(now)
     with apart("coverage"):
         swept.uncovered = coverage.check(now)
     with apart("broker"):

@@ -52,8 +52,9 @@ events = Table(
     Column("follower", Boolean, nullable=False),
     Column("depth", Integer, nullable=False),
     Column("recorded_by", String(36), nullable=True),  # the reaction whose result it is
-    Column("revision", String(16), nullable=False),  # of the listeners it was matched under
+    Column("revision", String(16), nullable=False),  # of the built-in listeners it was matched under
     Column("data", Json(), nullable=False),
+    Column("configured", BigInteger, nullable=False, server_default=text("0")),  # the revision of the rows
     UniqueConstraint("stream", "sequence"),
     Index("ix_events_type", "type", "serial"),
     Index("ix_events_subject", "subject", "serial"),
@@ -173,6 +174,21 @@ listener_sets = Table(
     Column("actions", Json(), nullable=False),
     Column("first_at", Timestamp(), nullable=False),
     Column("seen_at", Timestamp(), nullable=False),
+)
+
+#: What people configured: a listener as it is from one revision of the rows up to, but not with, another. Of
+#: a built-in one there is no `spec`.
+listener_versions = Table(
+    "listener_versions",
+    metadata,
+    Column("listener", String(200), primary_key=True),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", BigInteger, nullable=True),
+    Column("name", String(200), nullable=False),
+    Column("state", String(10), nullable=False),  # active, paused or disabled
+    Column("spec", Json(), nullable=True),
+    Index("ix_listener_versions_since", "since"),
+    Index("ix_listener_versions_until", "until"),
 )
 
 #: Past events given to one listener again: `after` < position <= `until`, worked off up to `cursor`.

@@ -18,9 +18,10 @@ discover("app.models")
 ENDS = {
     "deploys": {"live", "failed", "cancelled", "superseded", "skipped", "archived"},
     "notifications": {"sent", "failed"},
+    "listener_versions": {"active", "paused", "disabled"},  # as people, or what they call, have left it
 }
 #: States with a deadline, by table.
-PASSING = {"deploys": set(PATIENCE), "notifications": set[str]()}
+PASSING = {"deploys": set(PATIENCE), "notifications": set[str](), "listener_versions": set[str]()}
 
 
 def machines() -> Iterator[Table]:

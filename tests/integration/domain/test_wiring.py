@@ -41,6 +41,7 @@ def test_only_metering_notices_and_clearing_up_are_not_waited_for() -> None:
         "metering:usage.measure_deploy",
         "notices:notifications.tell",
         "housekeeping:housekeeping.clear_spool",
+        "webhooks:webhooks.disable_lost",
     }
 
 

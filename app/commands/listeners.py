@@ -1,0 +1,182 @@
+"""Configuring listeners: what they wait for, what they do, and whether they do it now."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from app.commands.names import checked_name
+from app.engine import LISTENERS_STREAM, Recording, new_id
+from app.engine.actions import ACTIONS
+from app.engine.configured import ACTIVE, DISABLED, PAUSED
+from app.engine.fitting import check
+from app.engine.listeners import LISTENERS
+from app.engine.signal import SIGNALS, types_like
+from app.errors import Conflict, InvalidInput, NotFound
+from app.models import listeners, webhooks
+from app.models.listeners import Configured
+from app.signals.listeners import (
+    ListenerCreated,
+    ListenerDeleted,
+    ListenerDisabled,
+    ListenerPaused,
+    ListenerResumed,
+    ListenerUpdated,
+)
+
+#: What a listener may do: the one entry of `do`, and the action that does it.
+KINDS = {"webhook": "webhooks.deliver"}
+#: What a listener of a kind never hears, because it would never end.
+BESIDES = {"webhook": ("webhook.**",)}
+#: For how long a secret that was replaced is good besides the new one.
+OVERLAP = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants of a listener."""
+
+    name: str
+    on: Sequence[str]
+    do: Mapping[str, Any]
+    when: Mapping[str, Any] | None = None
+    key: str | None = None
+
+
+def create_listener(
+    log: Recording, wish: Wish, secret_for: Callable[[str], str]
+) -> tuple[Configured, str | None]:
+    """Configure a listener; returns it and, of a webhook, its secret, which is shown once. `secret_for` makes
+    it of the listener's id.
+
+    InvalidInput `name_invalid`, `type_unknown`, `pattern_invalid`, `pattern_never_matches`, `key_unknown`,
+    `do_invalid`; Conflict `listener_exists`.
+    """
+    log.lock(LISTENERS_STREAM)
+    fields = _checked(log, wish)
+    listener_id = new_id()
+    log.record(ListenerCreated(listener_id=listener_id, **fields))
+    secret = None
+    if "webhook" in wish.do:
+        secret = secret_for(listener_id)
+        webhooks.store_secret(log.db, listener_id, secret, log.now)
+    return listeners.require(log.db, listener_id), secret
+
+
+def change_listener(log: Recording, listener_id: str, **changes: Any) -> Configured:
+    """Change what is named of a listener (`name`, `on`, `when`, `do`, `key`); what stays the same records
+    nothing.
+
+    Raises what `create_listener` does, and NotFound `listener_not_found`. The kind of `do` stays.
+    """
+    log.lock(LISTENERS_STREAM)
+    before = listeners.require(log.db, listener_id)
+    spec = before.spec
+    was = Wish(before.name, spec["on"], spec["do"], spec["when"], spec["key"])
+    wish = replace(was, **changes)
+    if set(wish.do) != set(spec["do"]):
+        hint = "Configure another listener for that."
+        raise InvalidInput("do_invalid", f"This listener does a {next(iter(spec['do']))}.", hint)
+    fields = _checked(log, wish, itself=listener_id)
+    if wish != was:
+        log.record(ListenerUpdated(listener_id=listener_id, **fields))
+    return listeners.require(log.db, listener_id)
+
+
+def delete_listener(log: Recording, listener_id: str) -> None:
+    """Remove a listener; what it had to answer by then comes to nothing. NotFound `listener_not_found`."""
+    log.lock(LISTENERS_STREAM)
+    found = listeners.require(log.db, listener_id)
+    log.record(ListenerDeleted(listener_id=found.id, name=found.name))
+    webhooks.forget_secrets(log.db, found.id)
+
+
+def pause_listener(log: Recording, listener_id: str) -> str:
+    """Let what a listener answers wait, a built-in one's as well; returns its state. Twice is harmless.
+
+    NotFound `listener_not_found`; Conflict `listener_disabled`.
+    """
+    name, state = _locked(log, listener_id)
+    if state == DISABLED:
+        raise Conflict("listener_disabled", f"{name} is disabled and hears nothing.", "Resume it first.")
+    if state == ACTIVE:
+        log.record(ListenerPaused(listener_id=listener_id, name=name))
+    return PAUSED
+
+
+def resume_listener(log: Recording, listener_id: str) -> str:
+    """Let a listener work off what has waited, or hear again; returns its state. Twice is harmless.
+
+    NotFound `listener_not_found`.
+    """
+    name, state = _locked(log, listener_id)
+    if state != ACTIVE:
+        log.record(ListenerResumed(listener_id=listener_id, name=name))
+    return ACTIVE
+
+
+def disable_listener(log: Recording, listener_id: str) -> str:
+    """Let a configured listener hear nothing any more; returns its state. NotFound `listener_not_found`."""
+    log.lock(LISTENERS_STREAM)
+    found = listeners.require(log.db, listener_id)
+    if found.state != DISABLED:
+        log.record(ListenerDisabled(listener_id=found.id, name=found.name, reason="manual"))
+    return DISABLED
+
+
+def rotate_secret(log: Recording, listener_id: str, secret_for: Callable[[str], str]) -> str:
+    """Sign with another secret from now on, for a day besides the one before; returns it.
+
+    NotFound `listener_not_found`; InvalidInput `not_a_webhook`.
+    """
+    log.lock(LISTENERS_STREAM)
+    found = listeners.require(log.db, listener_id)
+    if "webhook" not in found.spec["do"]:
+        raise InvalidInput("not_a_webhook", f"{found.name} has no secret.", "Only webhooks are signed.")
+    secret = secret_for(listener_id)
+    webhooks.store_secret(log.db, listener_id, secret, log.now, OVERLAP)
+    return secret
+
+
+def _locked(log: Recording, listener_id: str) -> tuple[str, str]:
+    """The name and state of a listener, configured or built in."""
+    log.lock(LISTENERS_STREAM)
+    built_in = LISTENERS.get(listener_id)
+    if built_in is not None:
+        return built_in.name, listeners.state_of(log.db, listener_id)
+    found = listeners.require(log.db, listener_id)
+    return found.name, found.state
+
+
+def _checked(log: Recording, wish: Wish, *, itself: str | None = None) -> dict[str, Any]:
+    """The fields of a fact that says what a listener is."""
+    name = checked_name(wish.name, "a listener")
+    other = listeners.named(log.db, name)
+    if other is not None and other.id != itself:
+        hint = "Change that one, or take another name."
+        raise Conflict("listener_exists", f"There is a listener called {name} already.", hint)
+    if len(wish.do) != 1 or not set(wish.do) <= set(KINDS):
+        hint = f"Say one of: {', '.join(KINDS)}."
+        raise InvalidInput("do_invalid", f"A listener does one thing, not {sorted(wish.do)}.", hint)
+    [kind] = wish.do
+    besides = BESIDES.get(kind, ())
+    types = set(check(list(wish.on), wish.when)) - set(types_like(besides))
+    if not types:
+        what = f"A {kind} never hears of {' or '.join(wish.on)}."
+        raise InvalidInput("pattern_never_matches", what, "It would tell of itself without an end.")
+    if wish.key is not None and not any(wish.key in SIGNALS[each].model_fields for each in types):
+        what = f"No event of {' or '.join(wish.on)} has a field {wish.key}."
+        raise InvalidInput("key_unknown", what, "Name a field of the events' data.")
+    action = KINDS[kind]
+    if action not in ACTIONS:
+        raise NotFound("action_not_found", f"There is no action {action}.", "")
+    return {
+        "name": name,
+        "on": tuple(wish.on),
+        "besides": besides,
+        "when": wish.when,
+        "do": dict(wish.do),
+        "key": wish.key,
+        "action": action,
+        "outer": ACTIONS[action].outer,
+    }

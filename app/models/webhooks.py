@@ -1,0 +1,177 @@
+"""Webhooks: the ledger of every attempt, how each receiver has done lately, and the sealed secrets.
+
+The secrets are no fold: a secret is never part of the log.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from app.engine import Timestamp, fold, folded, metadata
+from app.secrets.sealing import seal, unseal
+from app.signals.webhooks import WebhookDelivered, WebhookFailed
+
+attempts = folded(
+    Table(
+        "webhook_attempts",
+        metadata,
+        Column("id", String(36), primary_key=True),  # of the event that tells of it
+        Column("listener", String(36), nullable=False),
+        Column("event", String(36), nullable=False),
+        Column("event_type", String(100), nullable=False),
+        Column("attempt", Integer, nullable=False),
+        Column("at", Timestamp(), nullable=False),
+        Column("code", String(50), nullable=True),  # None when it was taken
+        Column("http_status", Integer, nullable=True),
+        Column("ms", Integer, nullable=True),
+        Column("snippet", Text, nullable=True),
+        Column("next_attempt_at", Timestamp(), nullable=True),
+        Index("ix_webhook_attempts_listener", "listener", "id"),
+        Index("ix_webhook_attempts_event", "event"),
+    )
+)
+health = folded(
+    Table(
+        "webhook_health",
+        metadata,
+        Column("listener", String(36), primary_key=True),
+        Column("failing_since", Timestamp(), nullable=True),
+        Column("failures", Integer, nullable=False),  # one after the other
+    )
+)
+secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("listener", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", Text, nullable=False),
+    Column("good_until", Timestamp(), nullable=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of `webhook_attempts`."""
+
+    id: str
+    listener: str
+    event: str
+    event_type: str
+    attempt: int
+    at: datetime
+    code: str | None
+    http_status: int | None
+    ms: int | None
+    snippet: str | None
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One row of `webhook_health`: since when nothing was taken, and how many attempts failed in a row."""
+
+    listener: str
+    failing_since: datetime | None
+    failures: int
+
+
+def page(db: Connection, listener: str, limit: int, after: str | None = None) -> list[Attempt]:
+    """The attempts of a listener, newest first, behind the id `after`."""
+    query = select(attempts).where(attempts.c.listener == listener).order_by(attempts.c.id.desc())
+    if after is not None:
+        query = query.where(attempts.c.id < after)
+    return [Attempt(*row) for row in db.execute(query.limit(limit))]
+
+
+def health_of(db: Connection, listener: str) -> Health | None:
+    """How the receiver of a listener has done; None before the first attempt."""
+    row = db.execute(select(health).where(health.c.listener == listener)).one_or_none()
+    return None if row is None else Health(*row)
+
+
+def store_secret(
+    db: Connection, listener: str, secret: str, now: datetime, overlap: timedelta = timedelta(0)
+) -> None:
+    """Sign with this secret from now on, and for some time with the one before as well."""
+    newest = select(secrets.c.number).where(secrets.c.listener == listener).order_by(secrets.c.number.desc())
+    number = (db.execute(newest.limit(1)).scalar() or 0) + 1
+    before = (secrets.c.listener == listener, secrets.c.good_until.is_(None))
+    db.execute(update(secrets).where(*before).values(good_until=now + overlap))
+    over = (secrets.c.listener == listener, secrets.c.good_until <= now)
+    db.execute(delete(secrets).where(*over))
+    row = {"listener": listener, "number": number, "sealed": seal(secret, _owner(listener, number))}
+    db.execute(insert(secrets).values(row))
+
+
+def secrets_of(db: Connection, listener: str, now: datetime) -> list[str]:
+    """What calls of a listener are signed with, the newest first. PermanentError `secret_unreadable`."""
+    query = select(secrets).where(secrets.c.listener == listener).order_by(secrets.c.number.desc())
+    rows = [row for row in db.execute(query) if row.good_until is None or row.good_until > now]
+    return [unseal(row.sealed, _owner(listener, row.number)) for row in rows]
+
+
+def knows_secret(db: Connection, listener: str, secret: str) -> bool:
+    """Whether calls of a listener are, or lately were, signed with this secret."""
+    rows = db.execute(select(secrets).where(secrets.c.listener == listener)).all()
+    return any(unseal(row.sealed, _owner(listener, row.number)) == secret for row in rows)
+
+
+def forget_secrets(db: Connection, listener: str) -> None:
+    """Sign nothing any more."""
+    db.execute(delete(secrets).where(secrets.c.listener == listener))
+
+
+def _owner(listener: str, number: int) -> str:
+    return f"webhook:{listener}:{number}"
+
+
+@fold(WebhookDelivered)
+def take(db: Connection, signal: WebhookDelivered) -> None:
+    """One more was taken."""
+    also = {"http_status": signal.http_status, "ms": signal.ms, "snippet": signal.response_snippet}
+    _add(db, signal, also)
+    _set_health(db, signal.listener_id, None, 0)
+
+
+@fold(WebhookFailed)
+def fail(db: Connection, signal: WebhookFailed) -> None:
+    """One more came to nothing."""
+    evidence = signal.failure.evidence
+    next_at = evidence.get("next_attempt_at")
+    also = {name: evidence.get(name) for name in ("http_status", "ms", "snippet")}
+    also["next_attempt_at"] = datetime.fromisoformat(next_at) if next_at else None
+    _add(db, signal, also | {"code": signal.failure.code})
+    before = health_of(db, signal.listener_id)
+    since = before and before.failing_since
+    _set_health(db, signal.listener_id, since or signal.recorded.time, (before.failures if before else 0) + 1)
+
+
+def _add(db: Connection, signal: WebhookDelivered | WebhookFailed, also: dict[str, object]) -> None:
+    row = {
+        "id": signal.recorded.id,
+        "listener": signal.listener_id,
+        "event": signal.event_id,
+        "event_type": signal.event_type,
+        "attempt": signal.attempt,
+        "at": signal.recorded.time,
+    }
+    db.execute(insert(attempts).values(row | also))
+
+
+def _set_health(db: Connection, listener: str, since: datetime | None, failures: int) -> None:
+    values = {"failing_since": since, "failures": failures}
+    if db.execute(update(health).where(health.c.listener == listener).values(values)).rowcount == 0:
+        db.execute(insert(health).values(listener=listener, **values))

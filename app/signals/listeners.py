@@ -1,0 +1,74 @@
+"""Listeners that people configure: what they wait for and what they do. Secrets are never part of a fact.
+
+All of them are in one stream, whose count is the revision under which events are matched.
+"""
+
+from typing import Any, Literal
+
+from app.engine import LISTENERS_STREAM, Signal
+
+
+class ListenerSignal(Signal):
+    """Base of what happens to a listener. Of a built-in one the id is its name."""
+
+    listener_id: str
+    name: str
+
+    @property
+    def stream(self) -> str:
+        """The stream of all listeners."""
+        return LISTENERS_STREAM
+
+    @property
+    def subject(self) -> str:
+        """The listener."""
+        return self.listener_id
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self.name
+
+
+class ListenerSpecified(ListenerSignal):
+    """Base of what says all that a listener is: `on` are globs of types, `besides` types that it never hears,
+    `when` is a pattern over the event.
+
+    `do` has one entry, which says what is done: `webhook` for now. `action` is the name of the action that
+    does it, `outer` whether that touches a service.
+    """
+
+    on: tuple[str, ...]
+    besides: tuple[str, ...] = ()
+    when: dict[str, Any] | None = None
+    do: dict[str, Any]
+    key: str | None = None
+    action: str
+    outer: bool
+
+
+class ListenerCreated(ListenerSpecified, type="listener.created"):
+    """Somebody configured a listener."""
+
+
+class ListenerUpdated(ListenerSpecified, type="listener.updated"):
+    """Somebody changed a listener: this is all of what it is now."""
+
+
+class ListenerPaused(ListenerSignal, type="listener.paused"):
+    """What a listener answers waits, until it is resumed."""
+
+
+class ListenerResumed(ListenerSignal, type="listener.resumed"):
+    """A paused listener works off what has waited, oldest first; a disabled one hears again."""
+
+
+class ListenerDisabled(ListenerSignal, type="listener.disabled"):
+    """A listener hears nothing any more, until it is resumed. What it had to answer by then is answered."""
+
+    reason: Literal["manual", "gone_410", "failing_since", "ssrf_blocked"]
+    detail: str = ""
+
+
+class ListenerDeleted(ListenerSignal, type="listener.deleted"):
+    """Somebody removed a listener."""

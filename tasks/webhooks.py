@@ -1,0 +1,65 @@
+"""What Webhooks does: tell outside services of events by signed calls, as Standard Webhooks has it."""
+
+import json
+
+from app.engine import Signal, action, current, now, reading
+from app.engine.cloudevents import attributes
+from app.engine.configured import DISABLED
+from app.models import listeners, webhooks
+from app.secrets.webhooks import signed
+from app.services.outbound import open_outbound
+from app.services.outbound.judging import judged
+from app.signals.listeners import ListenerDisabled
+from app.signals.webhooks import WebhookDelivered, WebhookFailed
+
+MINUTE, HOUR = 60, 3600
+#: Seconds between the attempts, some 75 hours in all, as the specification proposes.
+PAUSES = (5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
+#: A receiver that has taken nothing for so many days is not called any more.
+MOST_DAYS = 5
+
+
+@action(service="webhooks", fails_with=WebhookFailed, pauses=PAUSES, tells_each=True, time_limit=60)
+def deliver(event: Signal) -> WebhookDelivered | None:
+    """Tell the receiver of a listener of an event. Every repeat bears the event's id as `webhook-id`."""
+    with reading() as db:
+        listener = listeners.get(db, current().listener)
+        secrets = webhooks.secrets_of(db, current().listener, now())
+    if listener is None:
+        return None  # it was deleted meanwhile
+    told = attributes(event.recorded)
+    told.pop("position", None)  # which comes after the event: a repeat has to be the same to the byte
+    body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = {
+        "content-type": "application/cloudevents+json; charset=utf-8",
+        **signed(event.recorded.id, now(), body, secrets),
+    }
+    url = listener.spec["do"]["webhook"]["url"]
+    answer = judged(open_outbound().post(url, body, headers), now())
+    return WebhookDelivered.about(
+        event,
+        current().attempt,
+        url_host=answer.host,
+        http_status=answer.status,
+        ms=answer.milliseconds,
+        response_snippet=answer.snippet,
+    )
+
+
+@action()
+def disable_lost(event: WebhookFailed) -> ListenerDisabled | None:
+    """Call a receiver no more that is gone, or has taken nothing for days."""
+    db = current().db
+    listener = listeners.get(db, event.listener_id)
+    if listener is None or listener.state == DISABLED:
+        return None
+    health = webhooks.health_of(db, event.listener_id)
+    about = {"listener_id": listener.id, "name": listener.name, "detail": event.failure.message}
+    if event.failure.code == "http_410":
+        return ListenerDisabled(reason="gone_410", **about)
+    if event.failure.code == "ssrf_blocked":
+        return ListenerDisabled(reason="ssrf_blocked", **about)
+    since = health.failing_since if health else None
+    if since is not None and (event.recorded.time - since).days >= MOST_DAYS:
+        return ListenerDisabled(reason="failing_since", **about)
+    return None
