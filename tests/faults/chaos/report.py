@@ -54,9 +54,9 @@ class Report:
     @property
     def slowest(self) -> float:
         """In so many seconds 95 of 100 kills must be recovered from. A kill alone costs a lease, and five
-        seconds until somebody has taken over; under fire the same work is struck again meanwhile.
+        seconds until somebody has taken over; under fire the same work is struck again, and the broker too.
         """
-        return 3 * (self.lease + 5)
+        return 3 * self.lease + 20
 
     def missed(self) -> list[str]:
         """The targets that were missed, in words; empty when the run was good."""
