@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from app.engine import clock, declared, views
+from app.engine import clock, declared, unmatched, views
 from app.engine.listeners import LISTENERS, Listener, Listeners
 from app.engine.reactions import CANCELLED, DEAD, DONE, OPEN, SKIPPED, WAITING
 from app.engine.signal import Event
@@ -30,7 +30,7 @@ class Explanation:
     fired: bool
     #: One word for machines: `fired`, `replayed` (by nothing else), `loop`, `cancelled`, `waiting_to_settle`,
     #: `waiting`, `timed_out`, `type_differs`, `condition_failed`, `not_declared_then`, `not_declared_now`,
-    #: `unknown_then`, `missing`.
+    #: `unknown_then`, `disabled`, `missing`.
     code: str
     #: A sentence or two for people.
     reason: str
@@ -41,14 +41,19 @@ class Explanation:
 
 
 def explain(db: Connection, event: Event, listener: str | None = None) -> list[Explanation]:
-    """What became of an event at one listener, or at every one that was declared then or is now.
+    """What became of an event at one listener, or at every built-in one that was declared then or is now and
+    at those that answered.
 
-    NotFound `listener_not_found` for a name that no process has ever declared.
+    NotFound `listener_not_found` for a name that no process has ever declared, and nobody configured.
     """
     one_pair = _Explaining(db, event)
     if listener is None:
         return [one_pair.explain(name) for name in one_pair.names]
-    if listener not in one_pair.names and not _was_ever(db, listener):
+    if (
+        listener not in one_pair.names
+        and not _was_ever(db, listener)
+        and not unmatched.why(db, event, listener)
+    ):
         like = get_close_matches(listener, one_pair.names, 3, 0.4)
         hint = f"Did you mean {' or '.join(like)}?" if like else "The map shows all: flask graph show."
         raise NotFound("listener_not_found", f"There is no listener {listener!r}, and never was.", hint)
@@ -98,6 +103,8 @@ class _Explaining:
     def _of_declarations(self, name: str) -> tuple[str, str]:
         if name in self.waiting:
             return self._of_waiting(name)
+        if (of_people := unmatched.why(self.db, self.event, name)) is not None:
+            return of_people
         if self.then is None:
             return "unknown_then", "Nobody has written down which listeners the event was matched with."
         listener = self.then.get(name)

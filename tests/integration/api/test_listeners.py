@@ -173,6 +173,34 @@ def test_each_event_is_matched_under_one_revision(
     assert verify() == []
 
 
+def test_why_one_did_not_answer_is_explained_by_the_version_that_the_event_met(
+    api: Api, simulation: Simulation
+) -> None:
+    api.deploy()
+    simulation.drain()
+    before = recorded("site.deploy.requested")[0].id
+    when = {"data": {"site": ["other"]}}
+    listener = api.post("/v1/listeners", wish("http://127.0.0.1:9/", when=when)).json["id"]
+    api.deploy()
+    simulation.drain()
+    asked, uploaded = recorded("site.deploy.requested")[1].id, recorded("storage.upload.completed")[0].id
+
+    def why(event: str) -> tuple[str, str]:
+        [found] = api.get(f"/v1/events/{event}/explain", query_string={"listener": listener}).json["items"]
+        return found["code"], found["reason"]
+
+    assert why(before) == ("not_declared_then", "It was configured after the event was recorded.")
+    assert why(asked) == ("condition_failed", "Its pattern wants data.site otherwise; it is 'hello'.")
+    assert why(uploaded)[0] == ("not_declared_then")
+    api.patch(f"/v1/listeners/{listener}", {"enabled": False})
+    api.post("/v1/sites", {"slug": "other"})
+    api.deploy("other")
+    assert why(recorded("site.deploy.requested")[2].id)[0] == "disabled"
+    api.delete(f"/v1/listeners/{listener}")
+    assert why(asked)[1].endswith(" It is deleted now.")
+    assert why(recorded("listener.deleted")[0].id)[0] == "disabled"
+
+
 def test_a_secret_is_replaced_with_an_overlap(
     api: Api, receiver: Callable[..., Receiver], simulation: Simulation
 ) -> None:
