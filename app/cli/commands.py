@@ -9,6 +9,7 @@ from app.cli.events import events
 from app.cli.flows import flows
 from app.cli.graph import graph
 from app.cli.hooks import hooks
+from app.cli.listeners import listeners
 from app.cli.reactions import reactions
 from app.cli.release import release
 from app.cli.replays import replays
@@ -19,7 +20,7 @@ from app.cli.verify import verify
 
 COMMANDS = (
     *(deploy, verify, doctor, release, sign_in_link),
-    *(sites, deploys, flows, events, reactions, replays, tokens, hooks, graph),
+    *(sites, deploys, flows, events, listeners, reactions, replays, tokens, hooks, graph),
 )
 
 

@@ -1,0 +1,132 @@
+"""`flask listeners`: what people configured to happen when something happens."""
+
+import json
+from typing import Any
+
+import rich_click as click
+
+from app.cli.asking import asks, at_most
+from app.cli.output import Output, fields, table, when
+from app.cli.platform import Platform, at
+
+EMPTY = "No listener is configured. The built-in ones are on the map: flask graph show."
+
+
+def _pattern(_context: click.Context, _option: click.Parameter, said: str | None) -> Any:
+    try:
+        return None if said is None else json.loads(said)
+    except ValueError as error:
+        raise click.BadParameter(f"That is no JSON: {error}.") from error
+
+
+@click.group("listeners")
+def listeners() -> None:
+    """Listeners: list, add, show, pause, resume, delete, attempts, rotate-secret."""
+
+
+@listeners.command("list")
+@at_most(20)
+@asks
+def list_listeners(platform: Platform, out: Output, limit: int) -> None:
+    """The newest listeners first."""
+    found = platform.items(at("listeners"), limit)
+    rows = [(each["id"], each["name"], each["state"], " ".join(each["on"]), _does(each)) for each in found]
+    out.answer(found, table(("id", "name", "state", "on", "does"), rows, EMPTY))
+
+
+@listeners.command("add")
+@click.argument("name")
+@click.option(
+    "--on", multiple=True, required=True, metavar="TYPE", help="site.deploy.*, **.failed; repeatable."
+)
+@click.option("--when", "pattern", callback=_pattern, metavar="JSON", help='{"data": {"site": ["hello"]}}')
+@click.option("--webhook", required=True, metavar="URL", help="What is called.")
+@click.option("--key", metavar="FIELD", help="One after the other, of each value of this field of the data.")
+@asks
+def add(platform: Platform, out: Output, /, name: str, webhook: str, pattern: Any, **asked: Any) -> None:
+    """Call an address when something happens, and print the secret that the calls are signed with, once."""
+    wish = {"name": name, "on": list(asked["on"]), "key": asked["key"], "when": pattern}
+    answer = platform.post(at("listeners"), do={"webhook": {"url": webhook}}, **wish)
+    note = "The calls are signed with this secret (Standard Webhooks). It is shown this once:"
+    out.answer(answer, [f"Configured {answer['id']}.", note, answer["secret"]])
+
+
+@listeners.command("show")
+@click.argument("listener_id", metavar="ID")
+@asks
+def show(platform: Platform, out: Output, listener_id: str) -> None:
+    """One listener."""
+    found = platform.get(at("listeners", listener_id))
+    said = {name: found[name] for name in ("id", "name", "state", "key")}
+    said |= {"on": " ".join(found["on"]), "when": found["when"] and json.dumps(found["when"])}
+    said |= {"does": _does(found), "created": when(found["created_at"]), "changed": when(found["changed_at"])}
+    out.answer(found, fields(said))
+
+
+@listeners.command("pause")
+@click.argument("listener_id", metavar="ID")
+@asks
+def pause(platform: Platform, out: Output, listener_id: str) -> None:
+    """Keep what a listener is to answer, also a built-in one by its name, until it is resumed."""
+    answer = platform.post(at("listeners", listener_id, "pause"))
+    out.answer(answer, [f"{listener_id} is {answer['state']}: what it is to answer waits."])
+
+
+@listeners.command("resume")
+@click.argument("listener_id", metavar="ID")
+@asks
+def resume(platform: Platform, out: Output, listener_id: str) -> None:
+    """Let a listener work off what has waited, or hear again."""
+    answer = platform.post(at("listeners", listener_id, "resume"))
+    out.answer(answer, [f"{listener_id} is {answer['state']}."])
+
+
+@listeners.command("delete")
+@click.argument("listener_id", metavar="ID")
+@asks
+def delete(platform: Platform, out: Output, listener_id: str) -> None:
+    """Remove a listener. What it had to answer by then comes to nothing."""
+    platform.delete(at("listeners", listener_id))
+    out.answer({"deleted": listener_id}, [f"Deleted {listener_id}."])
+
+
+@listeners.command("rotate-secret")
+@click.argument("listener_id", metavar="ID")
+@asks
+def rotate(platform: Platform, out: Output, listener_id: str) -> None:
+    """Sign with a new secret, for a day besides the old one, and print it, once."""
+    answer = platform.post(at("listeners", listener_id, "rotate-secret"))
+    out.answer(
+        answer,
+        ["The old one is good for a day besides this one, which is shown this once:", answer["secret"]],
+    )
+
+
+@listeners.command("attempts")
+@click.argument("listener_id", metavar="ID")
+@at_most(20)
+@asks
+def attempts(platform: Platform, out: Output, listener_id: str, limit: int) -> None:
+    """The newest calls of a webhook first, and what was answered."""
+    found = platform.items(at("listeners", listener_id, "attempts"), limit)
+    head = ("at", "event", "type", "attempt", "answer", "ms", "next")
+    out.answer(found, table(head, map(_attempt, found), "It was not called yet."))
+
+
+def _attempt(call: Any) -> tuple[Any, ...]:
+    answer = call["http_status"] or call["code"]
+    following = when(call["next_attempt_at"]) if call["next_attempt_at"] else ""
+    return (
+        when(call["at"]),
+        call["event"],
+        call["event_type"],
+        call["attempt"],
+        answer,
+        call["ms"],
+        following,
+    )
+
+
+def _does(listener: Any) -> str:
+    [(kind, how)] = listener["do"].items()
+    return f"{kind} {how['url']}"

@@ -1,0 +1,52 @@
+"""Listeners on the command line: added, shown, paused, removed, and the calls that they have made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fixtures.receivers import Receiver, answering
+
+
+@pytest.fixture
+def there(receiver: Callable[..., Receiver]) -> Receiver:
+    return receiver(answering("200 OK", b"thanks"))
+
+
+@pytest.fixture(autouse=True)
+def open_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_ALLOW_NETWORKS", "127.0.0.0/8")
+
+
+def test_a_listener_is_added_and_its_calls_are_listed(
+    terminal: Any, at_once: None, folder: Any, there: Any
+) -> None:
+    assert "flask graph show" in terminal("listeners", "list")
+    when = '{"data": {"status": ["ok"]}}'
+    said = terminal(
+        "listeners", "add", "ci", "--on", "site.deploy.completed", "--when", when, "--webhook", there.url
+    ).splitlines()
+    assert said[-1].startswith("whsec_")
+    (listener,) = terminal.json("listeners", "list")
+    terminal("deploy", str(folder), "--site", "hello")
+    (call,) = terminal.json("listeners", "attempts", listener["id"])
+    assert (call["http_status"], call["event_type"]) == (200, "site.deploy.completed")
+    assert "200" in terminal("listeners", "attempts", listener["id"])
+    assert there.url in terminal("listeners", "show", listener["id"])
+    new = terminal("listeners", "rotate-secret", listener["id"]).splitlines()[-1]
+    assert new.startswith("whsec_")
+    assert new != said[-1]
+    assert "waits" in terminal("listeners", "pause", listener["id"])
+    assert terminal.json("listeners", "show", listener["id"])["state"] == "paused"
+    assert "active" in terminal("listeners", "resume", listener["id"])
+    terminal("listeners", "delete", listener["id"])
+    assert terminal.json("listeners", "list") == []
+
+
+def test_what_means_nothing_is_told(terminal: Any) -> None:
+    add = ("listeners", "add", "ci", "--webhook")
+    near, inside = "http://127.0.0.1:9/", "http://10.0.0.1/"
+    assert "[type_unknown]" in terminal.error(*add, near, "--on", "site.deploi.*")
+    assert "[ssrf_blocked]" in terminal.error(*add, inside, "--on", "site.deploy.*")
+    for command in ("show", "attempts", "rotate-secret", "pause", "delete"):
+        assert "[listener_not_found]" in terminal.error("listeners", command, "nobody")
