@@ -114,7 +114,10 @@ def tell_stalled_flows(now: datetime) -> int:
     """Record the flows in which nothing has happened for too long, and those that have gone on; returns how
     many.
     """
-    due = WATCH.over(flows.c.deadline_at, now) | (flows.c.deadline_at > now + FARTHEST)
+    ended = (flows.c.open <= 0) & (
+        flows.c.deadline_at <= now
+    )  # it had stalled: that it went on is told at once
+    due = ended | WATCH.over(flows.c.deadline_at, now) | (flows.c.deadline_at > now + FARTHEST)
     query = select(flows.c.id, flows.c.stream).where(due)
     with reading() as db:
         found = db.execute(query.order_by(flows.c.deadline_at, flows.c.id).limit(BATCH)).all()

@@ -208,6 +208,23 @@ def test_one_that_a_clock_that_was_ahead_has_put_off_is_looked_at_all_the_same(
     assert [what for what, _ in told(flow)] == ["stalled"]
 
 
+def test_one_that_ends_right_after_the_clock_was_set_is_told_at_once(
+    lines: ModuleType, simulation: Simulation
+) -> None:
+    lines.in_line()
+    flow = call(lines)
+    pass_by(simulation, HOUR)
+    pass_by(simulation, HOUR)
+    with writing() as db:
+        db.execute(reactions.update().values(wake_at=now()))
+    sweep()
+    simulation.jump(timedelta(days=40))
+    simulation.deliver()
+    assert flow_row(flow).open == 0
+    sweep()
+    assert [what for what, _ in told(flow)] == ["stalled", "recovered"]
+
+
 def test_a_flow_that_has_ended_is_not_looked_at(lines: ModuleType, simulation: Simulation) -> None:
     lines.in_line()
     flow = call(lines)
