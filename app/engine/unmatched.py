@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, select
 
 from app.engine.cloudevents import attributes
 from app.engine.configured import DISABLED, listener_of
+from app.engine.database import storable
 from app.engine.matching import Node
 from app.engine.patterns import parse, shown
 from app.engine.signal import Event
@@ -15,6 +16,8 @@ from app.engine.tables import events, listener_versions
 
 def why(db: Connection, event: Event, listener: str) -> tuple[str, str] | None:
     """A code and a sentence, as `explain` has them; None when nobody has ever configured such a listener."""
+    if listener != storable(listener):
+        return None
     of_it = listener_versions.c.listener == listener, listener_versions.c.spec.is_not(None)
     versions = db.execute(select(listener_versions).where(*of_it).order_by(listener_versions.c.since)).all()
     if not versions:
