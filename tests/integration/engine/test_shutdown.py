@@ -86,7 +86,7 @@ def test_whoever_hurries_a_worker_on_loses_nothing(
     at_once = SOFT_SHUTDOWN_SECONDS / 2
     wait_for(lambda: reaction_of("toys.send").fence > 1, seconds=at_once, what="the hand-back")
     tell(first, last)
-    wait_for(gone(first), seconds=SOFT_SHUTDOWN_SECONDS + SLACK, what="the worker to be gone")
+    wait_for(gone(first), what="the worker to be gone")
     wait_for(lambda: flow_row(flow).state == "succeeded", what="the flow to end")
     assert (reaction_of("toys.send").attempt, len(toy_processes.effects())) == (1, 1)
 
