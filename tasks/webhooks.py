@@ -6,10 +6,11 @@ from app.engine import Signal, action, current, now, reading
 from app.engine.cloudevents import attributes
 from app.engine.configured import DISABLED
 from app.models import listeners, webhooks
+from app.models.webhooks import Health
 from app.secrets.webhooks import signed
 from app.services.outbound import open_outbound
 from app.services.outbound.judging import judged
-from app.signals.listeners import ListenerDisabled
+from app.signals.listeners import ListenerDisabled, WhyDisabled
 from app.signals.webhooks import WebhookDelivered, WebhookFailed
 
 MINUTE, HOUR = 60, 3600
@@ -17,6 +18,8 @@ MINUTE, HOUR = 60, 3600
 PAUSES = (5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
 #: A receiver that has taken nothing for so many days is not called any more.
 MOST_DAYS = 5
+#: Nor is one after such a failure.
+FOR_GOOD: dict[str, WhyDisabled] = {"http_410": "gone_410", "ssrf_blocked": "ssrf_blocked"}
 
 
 @action(service="webhooks", fails_with=WebhookFailed, pauses=PAUSES, tells_each=True, time_limit=60)
@@ -53,13 +56,17 @@ def disable_lost(event: WebhookFailed) -> ListenerDisabled | None:
     listener = listeners.get(db, event.listener_id)
     if listener is None or listener.state == DISABLED:
         return None
-    health = webhooks.health_of(db, event.listener_id)
+    reason = _why_lost(event, webhooks.health_of(db, event.listener_id))
+    if reason is None:
+        return None
     about = {"listener_id": listener.id, "name": listener.name, "detail": event.failure.message}
-    if event.failure.code == "http_410":
-        return ListenerDisabled(reason="gone_410", **about)
-    if event.failure.code == "ssrf_blocked":
-        return ListenerDisabled(reason="ssrf_blocked", **about)
+    return ListenerDisabled(reason=reason, **about)
+
+
+def _why_lost(event: WebhookFailed, health: Health | None) -> WhyDisabled | None:
+    """Why no later call would do better, if so."""
+    if event.failure.code in FOR_GOOD:
+        return FOR_GOOD[event.failure.code]
     since = health.failing_since if health else None
-    if since is not None and (event.recorded.time - since).days >= MOST_DAYS:
-        return ListenerDisabled(reason="failing_since", **about)
-    return None
+    lost = since is not None and (event.recorded.time - since).days >= MOST_DAYS
+    return "failing_since" if lost else None

@@ -104,6 +104,12 @@ def check_change(stream: str) -> None:
         raise Forbidden("scope_missing", "What is not about a site needs the scope admin.", hint)
 
 
+def check_everywhere() -> None:
+    """Forbidden `token_of_another_site` for what is about all sites, when the token is bound to one."""
+    if asker().site_id is not None:
+        raise another_site()
+
+
 def another_site() -> Forbidden:
     """The refusal of a token that is bound to a site, away from that site."""
     hint = "Use a token of this site, or an unbound one."

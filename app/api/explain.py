@@ -23,9 +23,9 @@ class Which(BaseModel):
 class ExplanationAnswer(BaseModel):
     """Whether a listener answered an event, and why (not).
 
-    `code` is one of fired, replayed, loop, cancelled, waiting_to_settle, type_differs, condition_failed,
-    not_declared_then, not_declared_now, unknown_then and missing. `generations` are 0 for the live event and
-    those of replays.
+    `code` is one of fired, waiting, replayed, loop, cancelled, timed_out, waiting_to_settle, type_differs,
+    condition_failed, disabled, not_declared_then, not_declared_now, unknown_then and missing. `generations`
+    are 0 for the live event and those of replays.
     """
 
     listener: str

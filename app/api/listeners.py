@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from flask import Response, current_app
 from pydantic import BaseModel, Field
 
-from app.api.auth import another_site, asker, scope
+from app.api.auth import check_everywhere, scope
 from app.api.commands import Answer, Repeatable, perform, secret_for
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
@@ -107,12 +107,6 @@ def said(listener: Configured) -> Any:
     return answer.model_dump(mode="json")
 
 
-def check_asker() -> None:
-    """Listeners hear of all sites, so a token that is bound to one has nothing to do with them."""
-    if asker().site_id is not None:
-        raise another_site()
-
-
 def _checked_do(do: Do) -> dict[str, Any]:
     check = current_app.extensions["check_url"]
     check(do.webhook.url)
@@ -136,7 +130,7 @@ def with_secret(body: Any) -> Any:
 @scope("admin")
 def list_listeners(query: Page) -> Any:
     """Configured listeners, newest first."""
-    check_asker()
+    check_everywhere()
     with reading() as db:
         rows = listeners.page(db, query.limit + 1, query.after)
     return listed(rows, query.limit, said, lambda listener: listener.id)
@@ -146,7 +140,7 @@ def list_listeners(query: Page) -> Any:
 @scope("admin")
 def make_listener(header: Repeatable, body: NewListener) -> Response:
     """Configure a listener. A webhook's secret is in this answer and nowhere else."""
-    check_asker()
+    check_everywhere()
     do = _checked_do(body.do)
 
     def work(log: Any) -> Answer:
@@ -161,7 +155,7 @@ def make_listener(header: Repeatable, body: NewListener) -> Response:
 @scope("admin")
 def show_listener(path: ListenerPath) -> Any:
     """One configured listener."""
-    check_asker()
+    check_everywhere()
     with reading() as db:
         return said(listeners.require(db, path.id))
 
@@ -170,7 +164,7 @@ def show_listener(path: ListenerPath) -> Any:
 @scope("admin")
 def alter_listener(path: ListenerPath, body: ListenerChange) -> Response:
     """Change a listener: from its next revision on. What it had to answer by then it answers as it is now."""
-    check_asker()
+    check_everywhere()
     changes = body.model_dump(exclude_unset=True, exclude={"enabled", "do"})
     if body.do is not None:
         changes["do"] = _checked_do(body.do)
@@ -188,7 +182,7 @@ def alter_listener(path: ListenerPath, body: ListenerChange) -> Response:
 @scope("admin")
 def remove_listener(path: ListenerPath) -> Response:
     """Remove a listener. What it had to answer by then comes to nothing."""
-    check_asker()
+    check_everywhere()
 
     def work(log: Any) -> Answer:
         delete_listener(log, path.id)

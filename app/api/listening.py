@@ -5,10 +5,10 @@ from typing import Any, Literal
 from flask import Response
 from pydantic import BaseModel
 
-from app.api.auth import scope
+from app.api.auth import check_everywhere, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import problems
-from app.api.listeners import TAGS, ListenerPath, check_asker, webhook_secret, with_secret
+from app.api.listeners import TAGS, ListenerPath, webhook_secret, with_secret
 from app.api.paging import Listed, Page, listed
 from app.api.requests import Moment
 from app.api.v1 import v1
@@ -61,7 +61,7 @@ def _said_of_attempt(attempt: Attempt) -> Any:
 @scope("admin")
 def pause(header: Repeatable, path: ListenerPath) -> Response:
     """Keep what a listener is to answer until it is resumed; a built-in one can be paused by its name."""
-    check_asker()
+    check_everywhere()
     return perform(lambda log: Answer({"state": pause_listener(log, path.id)}, 202), header)
 
 
@@ -69,7 +69,7 @@ def pause(header: Repeatable, path: ListenerPath) -> Response:
 @scope("admin")
 def resume(header: Repeatable, path: ListenerPath) -> Response:
     """Let a listener work off what has waited, oldest first; a disabled one hears again."""
-    check_asker()
+    check_everywhere()
     return perform(lambda log: Answer({"state": resume_listener(log, path.id)}, 202), header)
 
 
@@ -77,7 +77,7 @@ def resume(header: Repeatable, path: ListenerPath) -> Response:
 @scope("admin")
 def rotate(header: Repeatable, path: ListenerPath) -> Response:
     """Sign with a new secret from now on, and for a day with the old one as well."""
-    check_asker()
+    check_everywhere()
 
     def work(log: Any) -> Answer:
         rotate_secret(log, path.id, webhook_secret)
@@ -90,7 +90,7 @@ def rotate(header: Repeatable, path: ListenerPath) -> Response:
 @scope("admin")
 def list_attempts(path: ListenerPath, query: Page) -> Any:
     """The calls of a webhook, newest first."""
-    check_asker()
+    check_everywhere()
     with reading() as db:
         listeners.require(db, path.id)
         rows = webhooks.page(db, path.id, query.limit + 1, query.after)

@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.api.auth import another_site, asker, scope
+from app.api.auth import check_everywhere, scope
 from app.api.backlog import Backlog
 from app.api.v1 import watched
 from app.engine import health, now, reading
@@ -64,8 +64,7 @@ def _by_state(counts: Iterable[tuple[str, int]]) -> Metric:
 @scope("read")
 def show_metrics() -> Any:
     """Figures of all sites together, in the text format of Prometheus."""
-    if asker().site_id is not None:
-        raise another_site()
+    check_everywhere()
     backlog: Backlog = current_app.extensions["backlog"]
     most = backlog.most
     with reading() as db:

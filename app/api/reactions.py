@@ -82,8 +82,8 @@ class Retried(BaseModel):
 
 class ReactionAnswer(BaseModel):
     """One listener's answer to one event. `waits_for` says what a waiting one waits for (retry, delay, slot,
-    rate, key or event), `due_at` until when, and `key` what orders it or what the event must have. `worker`
-    is who has, or had, its last attempt.
+    rate, key, event, or paused: its listener to be resumed), `due_at` until when, and `key` what orders it or
+    what the event must have. `worker` is who has, or had, its last attempt.
     """
 
     id: str

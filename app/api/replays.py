@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from app.api.auth import another_site, asker, scope
+from app.api.auth import check_everywhere, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import body_problems, problems
 from app.api.events import CloudEvent
@@ -136,7 +136,7 @@ def _said(replay: Replay) -> dict[str, Any]:
 @scope("admin")
 def list_replays(query: Page) -> Any:
     """Replays, newest first."""
-    _check_asker()
+    check_everywhere()
     with reading() as db:
         rows = replays.page(db, query.limit + 1, query.after)
     return listed(rows, query.limit, _said, lambda replay: replay.id)
@@ -146,7 +146,7 @@ def list_replays(query: Page) -> Any:
 @scope("admin")
 def show_replay(path: ReplayPath) -> Any:
     """One replay, and how far its reactions are."""
-    _check_asker()
+    check_everywhere()
     with reading() as db:
         replay = replays.require(db, path.id)
         return _said(replay) | {"reactions": replays.states(db, replay)}
@@ -156,7 +156,7 @@ def show_replay(path: ReplayPath) -> Any:
 @scope("admin")
 def begin_replay(header: Repeatable, body: Asked) -> Response:
     """Give past events to a listener again, or to a new one for the first time."""
-    _check_asker()
+    check_everywhere()
     log.catch_up()  # what has been committed until now belongs to the past
     if body.dry_run:
         return _preview(body)
@@ -172,7 +172,7 @@ def begin_replay(header: Repeatable, body: Asked) -> Response:
 @scope("admin")
 def end_replay(path: ReplayPath, header: Repeatable) -> Response:
     """Make no more reactions, and cancel those that have not begun."""
-    _check_asker()
+    check_everywhere()
     return perform(lambda recording: Answer(_said(cancel_replay(recording, path.id)), 202), header)
 
 
@@ -182,9 +182,3 @@ def _preview(body: Asked) -> Response:
     same = {name: getattr(found, name) for name in ("after", "until", "matched", "made", "suppressed")}
     samples = [said_of_event(event) for event in found.samples]
     return jsonify({"listener": body.listener, **same, "samples": samples})
-
-
-def _check_asker() -> None:
-    """A replay is about all sites, so a token that is bound to one has nothing to do with it."""
-    if asker().site_id is not None:
-        raise another_site()

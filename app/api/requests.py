@@ -11,6 +11,7 @@ from flask import Flask, Request, Response, current_app, g, request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from app.engine import new_id
+from app.engine.cloudevents import spelt
 from app.errors import InvalidInput, NotFound, Unsupported
 
 #: Largest body of a request that is no upload.
@@ -37,13 +38,9 @@ def is_storable(text: str) -> bool:
 Text = Annotated[str, AfterValidator(_storable)]
 
 
-def _spelt(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 #: An instant in an answer: RFC 3339 in UTC, always as long, so that texts compare like the instants.
 Moment = Annotated[
-    datetime, PlainSerializer(_spelt), WithJsonSchema({"type": "string", "format": "date-time"})
+    datetime, PlainSerializer(spelt), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 
 

@@ -95,6 +95,7 @@ def _waits(reaction: dict[str, Any]) -> str:
         "event": f"another event of {key}",
         "delay": "its time",
         "rate": "its time",
+        "paused": "its listener to be resumed",
     }
     until = f", until {when(reaction['due_at'])}" if reaction["due_at"] else ""
     return f"for {words.get(what, f'a {what}')}{until}"

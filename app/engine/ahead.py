@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, u
 from app.engine import clock, flows
 from app.engine.database import reading, writing
 from app.engine.folds import DEADLINES, ExpireFunction
-from app.engine.limits import RATE
+from app.engine.limits import RATE, pause_of
 from app.engine.listeners import LISTENERS
-from app.engine.reactions import READY, WAITING
+from app.engine.reactions import READY, WAITING, locked
 from app.engine.tables import events, limits, reactions, scopes
 
 #: Clocks of several machines may differ by so much without one of them being wrong.
@@ -125,24 +125,18 @@ def _let_rates_begin_anew(now: datetime) -> int:
         found = db.execute(firsts.group_by(reactions.c.listener)).all()
     moved = 0
     for name, first in found:
-        if first <= now + SLACK + _pause(name):
+        listener = LISTENERS.get(name)  # of one that is not known here the slack must do
+        if first <= now + SLACK + (pause_of(listener) if listener else timedelta()):
             continue
-        these = select(reactions.c.id).where(have_places, reactions.c.listener == name)
-        held = these.order_by(reactions.c.id).with_for_update().cte("held")
+        theirs = select(reactions.c.id).where(have_places, reactions.c.listener == name)
         anew = {"state": READY, "waits_for": None, "due_at": None, "wake_at": now}
         with writing() as db:
-            here = reactions.c.id.in_(select(held.c.id))
+            here = locked(theirs.order_by(reactions.c.id))
             moving = update(reactions).where(here, have_places).values(anew).returning(reactions.c.id)
             moved += len(db.execute(moving).all())
             nobody_has_one = {"next_at": None, "begun_until": None}
             db.execute(update(limits).where(limits.c.listener == name).values(nobody_has_one))
     return moved
-
-
-def _pause(name: str) -> timedelta:
-    """Between two places in the rate of a listener, as far as this process knows it."""
-    listener = LISTENERS.get(name)
-    return timedelta(seconds=1 / listener.rate) if listener and listener.rate else timedelta()
 
 
 def _bring_scopes_back(now: datetime) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal_column, select
 
+from app.engine.pausing import PAUSED
 from app.engine.tables import reactions
 
 _ONE: Select[Any] = select(literal_column("1"))
@@ -15,7 +16,7 @@ _TIMED = _ONE.where(
 #: What another reaction will let go, not people who have paused a listener.
 _IN_LINE = _ONE.where(
     reactions.c.waits_for.is_not(None),
-    reactions.c.waits_for != "paused",
+    reactions.c.waits_for != PAUSED,
     reactions.c.wake_at.is_(None),
     reactions.c.state == "waiting",
 )

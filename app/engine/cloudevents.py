@@ -1,6 +1,6 @@
 """An event as everybody sees it who asks for it: a CloudEvent 1.0."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from app.engine.signal import Event
@@ -36,4 +36,4 @@ def attributes(event: Event) -> dict[str, Any]:
 
 def spelt(instant: datetime) -> str:
     """An instant as RFC 3339 in UTC, always as long, so that texts compare like the instants."""
-    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

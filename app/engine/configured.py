@@ -37,7 +37,6 @@ class Configured:
         self.revision = 0
         self._loading = threading.Lock()
         self._index = Index[Listener]()
-        self._newest: dict[str, Listener] = {}
         self._paused: frozenset[str] = frozenset()
 
     def refresh(self, db: Connection) -> int:
@@ -52,14 +51,6 @@ class Configured:
     def matching(self, event: Event, revision: int) -> list[Listener]:
         """The listeners that answer an event under a revision, in the order in which they were configured."""
         return self._index.matching(attributes(event), revision) if len(self._index) else []
-
-    def get(self, listener: str) -> Listener | None:
-        """The newest version of a listener that is not deleted, by its id."""
-        return self._newest.get(listener)
-
-    def all(self) -> list[Listener]:
-        """The newest versions of those that are not deleted."""
-        return list(self._newest.values())
 
     def is_paused(self, listener: str) -> bool:
         """Whether what a listener answers waits: one that is configured, or a built-in one."""
@@ -90,16 +81,12 @@ class Configured:
             pattern = None if row.spec.get("when") is None else parse(row.spec["when"])
             types = frozenset(listener.types)
             self._index.add(Entry(row.listener, listener, types, pattern, row.since, row.until))
-        if row.until is None:
-            if listener is not None:
-                self._newest[row.listener] = listener
-            if row.state == PAUSED:
-                self._paused |= {row.listener}
+        if row.until is None and row.state == PAUSED:
+            self._paused |= {row.listener}
 
     def _end(self, row: Row[Any]) -> None:
         if row.spec is not None and row.state != DISABLED:
             self._index.close(row.listener, row.until)
-        self._newest.pop(row.listener, None)
         self._paused -= {row.listener}
 
 

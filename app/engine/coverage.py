@@ -12,10 +12,9 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import configured, declared, log
-from app.engine.database import is_postgres, reading, writing
+from app.engine.database import inserting, reading, writing
 from app.engine.facts import ReplayCompleted
 from app.engine.replays import generation_of
 from app.engine.tables import coverage_gaps, engine_state, events, reactions, replays, scopes
@@ -92,9 +91,9 @@ def _expected(db: Connection, batch: Iterable[Any]) -> Iterator[Pair]:
     for row in batch:
         known = declared.set_of(db, row.revision)
         if known is not None:
-            yield from ((row.id, listener.name) for listener in known.matching(row.type, row.data))
-            people_s = configured.here().matching(log.event_of(row), row.configured)
-            yield from ((row.id, listener.name) for listener in people_s)
+            by_people = configured.here().matching(log.event_of(row), row.configured)
+            matching = (*known.matching(row.type, row.data), *by_people)
+            yield from ((row.id, listener.name) for listener in matching)
         elif row.time >= declared.since(db):
             yield row.id, UNKNOWN
         if row.type == ReplayCompleted.type and not _is_whole(db, row.data):
@@ -129,7 +128,7 @@ def _note(before: int, until: int, missing: Sequence[Pair], now: datetime) -> bo
     """Move the cursor, with what was missing before it; False when another sweep has moved it."""
     with writing() as db:
         if before == 0:
-            first = _insert(db, engine_state).values(name=CURSOR, value="0")
+            first = inserting(db, engine_state).values(name=CURSOR, value="0")
             db.execute(first.on_conflict_do_nothing())
         if db.execute(_MOVE, {"before": str(before), "until": str(until)}).rowcount == 0:
             return False
@@ -161,8 +160,4 @@ def _look_again(now: datetime) -> None:
 def _keep(db: Connection, missing: Iterable[Pair], now: datetime) -> None:
     rows = [{"event": event, "listener": name, "found_at": now} for event, name in missing]
     if rows:
-        db.execute(_insert(db, coverage_gaps).on_conflict_do_nothing(), rows)
-
-
-def _insert(db: Connection, table: Any) -> Any:
-    return (postgresql if is_postgres(db) else sqlite).insert(table)
+        db.execute(inserting(db, coverage_gaps).on_conflict_do_nothing(), rows)

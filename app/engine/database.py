@@ -20,11 +20,13 @@ from sqlalchemy import (
     Dialect,
     Engine,
     MetaData,
+    Table,
     TypeDecorator,
     create_engine,
     event,
     make_url,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError
 
@@ -205,6 +207,13 @@ def storable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {storable(name): storable(each) for name, each in value.items()}
     return [storable(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def inserting(db: Connection, table: Table) -> Any:
+    """An insert that may say what happens when the row is there already: `on_conflict_do_nothing` or
+    `on_conflict_do_update`, which each database has by itself and in the same words.
+    """
+    return (postgresql if is_postgres(db) else sqlite).insert(table)
 
 
 def is_postgres(db: Connection) -> bool:

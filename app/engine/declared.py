@@ -13,11 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import clock
 from app.engine.actions import ACTIONS, Action
-from app.engine.database import get_engine, is_postgres, writing
+from app.engine.database import get_engine, inserting, writing
 from app.engine.listeners import LISTENERS, Listener, Listeners
 from app.engine.tables import listener_sets
 
@@ -53,7 +52,7 @@ def _write(db: Connection, revision: str) -> None:
         "first_at": now,
         "seen_at": now,
     }
-    insert = (postgresql if is_postgres(db) else sqlite).insert(listener_sets).values(row)
+    insert = inserting(db, listener_sets).values(row)
     db.execute(insert.on_conflict_do_update(index_elements=["revision"], set_={"seen_at": now}))
 
 
@@ -151,6 +150,12 @@ def in_use(db: Connection, now: datetime, within: timedelta) -> list[Any]:
         listener_sets.c.seen_at > now - within, listener_sets.c.revision != LISTENERS.revision
     )
     return list(db.execute(query.order_by(listener_sets.c.first_at)))
+
+
+def was_ever(db: Connection, name: str) -> bool:
+    """Whether any process has ever declared a listener of that name."""
+    sets = (set_of(db, each) for each in ever(db))
+    return any(known is not None and known.get(name) is not None for known in sets)
 
 
 def ever(db: Connection) -> list[str]:

@@ -49,21 +49,7 @@ def explain(db: Connection, event: Event, listener: str | None = None) -> list[E
     one_pair = _Explaining(db, event)
     if listener is None:
         return [one_pair.explain(name) for name in one_pair.names]
-    if (
-        listener not in one_pair.names
-        and not _was_ever(db, listener)
-        and not unmatched.why(db, event, listener)
-    ):
-        like = get_close_matches(listener, one_pair.names, 3, 0.4)
-        hint = f"Did you mean {' or '.join(like)}?" if like else "The map shows all: flask graph show."
-        raise NotFound("listener_not_found", f"There is no listener {listener!r}, and never was.", hint)
     return [one_pair.explain(listener)]
-
-
-def _was_ever(db: Connection, name: str) -> bool:
-    return any(
-        known and known.get(name) for known in (declared.set_of(db, each) for each in declared.ever(db))
-    )
 
 
 class _Explaining:
@@ -82,9 +68,8 @@ class _Explaining:
         )
         self.answers = views.answers_to(db, event.id)
         known_then = [each.name for each in self.then.all()] if self.then else []
-        self.names = list(
-            dict.fromkeys([*known_then, *self.now, *(answer.listener for answer in self.answers)])
-        )
+        self.declared = dict.fromkeys([*known_then, *self.now])
+        self.names = list(self.declared | dict.fromkeys(answer.listener for answer in self.answers))
 
     def explain(self, name: str) -> Explanation:
         """The event and one listener."""
@@ -103,8 +88,12 @@ class _Explaining:
     def _of_declarations(self, name: str) -> tuple[str, str]:
         if name in self.waiting:
             return self._of_waiting(name)
-        if (of_people := unmatched.why(self.db, self.event, name)) is not None:
-            return of_people
+        if name not in self.declared and (by_people := unmatched.why(self.db, self.event, name)) is not None:
+            return by_people
+        if name not in self.names and not declared.was_ever(self.db, name):
+            like = get_close_matches(name, self.names, 3, 0.4)
+            hint = f"Did you mean {' or '.join(like)}?" if like else "The map shows all: flask graph show."
+            raise NotFound("listener_not_found", f"There is no listener {name!r}, and never was.", hint)
         if self.then is None:
             return "unknown_then", "Nobody has written down which listeners the event was matched with."
         listener = self.then.get(name)
@@ -157,6 +146,7 @@ def _for_what(reaction: Reaction, why: str) -> str:
         "slot": "until fewer are at work",
         "rate": f"until {due} for its place in the rate",
         "delay": f"until {due}",
+        "paused": "until its listener is resumed",
         "event": f"for another event with {reaction.key!r}, until {due} at most",
     }.get(reaction.waits_for or "", f"until {due}")
 

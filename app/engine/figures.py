@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, func, literal, select, union_all
 
 from app.engine import coverage, log
-from app.engine.facts import ReplayStarted
-from app.engine.reactions import DEAD, OPEN, READY
+from app.engine.reactions import DEAD, IN_INDEXES, OPEN, READY
 from app.engine.tables import events, flows, reactions, replays, scopes
+from app.engine.timeouts import HAS_STALLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,12 @@ _open = union_all(
             reactions.c.follower,
             func.coalesce(reactions.c.due_at, reactions.c.created_at).label("since"),
         ).where(each)
-        for each in (  # each has an index of its own
-            reactions.c.wake_at.is_not(None),
-            reactions.c.wake_at.is_(None) & reactions.c.waits_for.is_not(None),
-        )
+        for each in IN_INDEXES
     )
 ).subquery()
 _BY_STATE = select(_open.c.state, func.count(), func.min(_open.c.since)).group_by(_open.c.state)
 _RUNNING = select(func.count(_open.c.flow.distinct())).where(~_open.c.follower)
-_REPLAYS = select(flows.c.id).where(flows.c.kind == ReplayStarted.starts)  # open also without a reaction
-_GOING_ON = select(_open.c.flow).where(~_open.c.follower).union(_REPLAYS)
-_STALLED = (
-    select(func.count())
-    .select_from(flows)
-    .where(flows.c.id.in_(_GOING_ON), flows.c.open > 0, flows.c.deadline_at.is_(None))
-)
+_STALLED = select(func.count()).select_from(flows).where(HAS_STALLED)
 _dead = reactions.c.state == literal(DEAD, literal_execute=True)  # spelt out: the index has it so
 _DEAD = select(func.count()).select_from(reactions).where(_dead)
 _UNSEALED = select(func.count()).select_from(events).where(events.c.position.is_(None))

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, func, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, func, literal_column, select, update
 
 from app.engine import clock
-from app.engine.database import is_postgres
+from app.engine.database import inserting
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.queue import Message, sweep_pause
-from app.engine.reactions import READY, WAITING, let_go
+from app.engine.reactions import READY, WAITING, let_go, locked
 from app.engine.tables import limits, reactions
 
 #: What such a reaction waits for: the end of another, or its time.
@@ -94,7 +93,7 @@ def release(db: Connection, names: Iterable[str], now: datetime) -> list[Message
         _lock(db, name)
         free = _free(db, listener, before=_AFTER_ALL)
         if free > 0:
-            messages += let_go(db, reactions.c.id.in_(_oldest(name, free)), now, waits_for=SLOT)
+            messages += let_go(db, _oldest(name, free), now, waits_for=SLOT)
     return messages
 
 
@@ -108,14 +107,14 @@ def _lock(db: Connection, name: str) -> Row[Any]:
     """Lock a listener's row, which the first one makes, and read it."""
     row = db.execute(_LOCK, {"name": name}).one_or_none()
     if row is None:
-        insert = (postgresql if is_postgres(db) else sqlite).insert(limits)
-        db.execute(insert.on_conflict_do_nothing(), {"listener": name})
+        db.execute(inserting(db, limits).on_conflict_do_nothing(), {"listener": name})
         row = db.execute(_LOCK, {"name": name}).one()
     return row
 
 
-def _pause(listener: Listener) -> timedelta:
-    return timedelta(seconds=1 / (listener.rate or 1))
+def pause_of(listener: Listener) -> timedelta:
+    """Between two places in the rate of a listener; none when it has no rate."""
+    return timedelta(seconds=1 / listener.rate if listener.rate else 0)
 
 
 def _most_at_once() -> timedelta:
@@ -128,7 +127,7 @@ def _most_at_once() -> timedelta:
 def _begun_until(listener: Listener, used: Row[Any], now: datetime) -> datetime:
     """Until when the attempts that have begun use up the rate; now, when a clock was set back."""
     until: datetime = used.begun_until or now
-    return until if until <= now + _most_at_once() + _pause(listener) else now
+    return until if until <= now + _most_at_once() + pause_of(listener) else now
 
 
 def _its_time(
@@ -141,7 +140,7 @@ def _its_time(
     if has_place and begun <= now + _most_at_once():
         return now
     place = max(used.next_at or now, begun)
-    pause = _pause(listener)
+    pause = pause_of(listener)
     if place > now + pause and not db.execute(_ANY, {"name": listener.name, "reason": RATE}).scalar_one():
         place = now + pause  # nobody has the places before it: a clock was set back, or they were cancelled
     following = max(place, now) + pause
@@ -150,7 +149,7 @@ def _its_time(
 
 
 def _use_up(db: Connection, listener: Listener, used: Row[Any], now: datetime) -> None:
-    until = max(_begun_until(listener, used, now), now) + _pause(listener)
+    until = max(_begun_until(listener, used, now), now) + pause_of(listener)
     db.execute(update(limits).where(limits.c.listener == listener.name).values(begun_until=until))
 
 
@@ -165,10 +164,9 @@ def _free(db: Connection, listener: Listener, *, before: str) -> int:
     return int(listener.at_once - at_work - db.execute(_ON_THEIR_WAY, coming).scalar_one())
 
 
-def _oldest(name: str, many: int) -> Any:
-    """The oldest reactions that wait for a slot; as a common table, which is read once whatever its limit."""
+def _oldest(name: str, many: int) -> ColumnElement[bool]:
+    """The oldest reactions that wait for a slot."""
     waiting = select(reactions.c.id).where(
         reactions.c.listener == name, reactions.c.waits_for == SLOT, reactions.c.state == WAITING
     )
-    ordered = waiting.order_by(reactions.c.id).limit(many).with_for_update(skip_locked=True)
-    return select(ordered.cte("oldest").c.id)
+    return locked(waiting.order_by(reactions.c.id).limit(many), skip_locked=True)

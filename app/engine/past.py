@@ -125,7 +125,7 @@ def _unknown(db: Connection, name: str) -> NotFound:
     if any(listener.name == name for listener in declared.elsewhere(db).listeners):
         what = f"The listener {name!r} is declared by other processes, not by this one."
         return NotFound("listener_not_found", what, "Ask one of their version, or bring this one to it.")
-    if any((then := declared.set_of(db, each)) and then.get(name) for each in declared.ever(db)):
+    if declared.was_ever(db, name):
         hint = "Only what is declared can answer. What became of it: flask events explain EVENT."
         return NotFound("listener_not_found", f"The listener {name!r} is not declared any more.", hint)
     known = [listener.name for listener in LISTENERS.all()]

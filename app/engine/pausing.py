@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from app.engine import configured
 from app.engine.database import reading, writing
-from app.engine.reactions import READY, WAITING
+from app.engine.reactions import READY, WAITING, locked
 from app.engine.tables import reactions
 
 #: What such a reaction waits for.
@@ -54,7 +54,8 @@ def resume(now: datetime) -> int:
     listener: str | None = ""
     while True:
         with reading() as db:
-            known.refresh(db)
+            if not known.refresh(db):
+                return 0  # nobody has ever paused any
             listener = db.execute(_NEXT, {"after": listener}).scalar()
         if listener is None:
             return gone
@@ -64,9 +65,9 @@ def resume(now: datetime) -> int:
 
 def _let_go(listener: str, now: datetime) -> int:
     oldest = select(reactions.c.id).where(_waits, reactions.c.listener == listener)
-    held = oldest.order_by(reactions.c.id).limit(BATCH).with_for_update(skip_locked=True).cte("held")
+    oldest = oldest.order_by(reactions.c.id).limit(BATCH)
     ready = {"state": READY, "waits_for": None, "due_at": now, "wake_at": now}
     with writing() as db:
-        here = reactions.c.id.in_(select(held.c.id))
+        here = locked(oldest, skip_locked=True)
         gone = update(reactions).where(here, _waits).values(ready).returning(reactions.c.id)
-        return len(db.execute(gone).all())  # SQLite counts no rows of a statement with a common table
+        return len(db.execute(gone).all())

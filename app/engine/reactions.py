@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from app.engine import clock, log
 from app.engine.listeners import Listener
@@ -23,6 +33,10 @@ OPEN = (WAITING, READY, RUNNING)
 RESEND_SECONDS, RESEND_LONGEST = 5, 300
 #: How often one listener may answer in one stream along one line of causes, and how long such a line may be.
 MOST_REPEATS, DEEPEST = 8, 100
+
+#: The two parts of what has not ended, each of which an index of its own finds.
+_timed = reactions.c.wake_at.is_not(None)
+IN_INDEXES = (_timed, ~_timed & reactions.c.waits_for.is_not(None))
 
 #: What a message is made of.
 MESSAGE = tuple(reactions.c[name] for name in ("id", "action", "outer", "flow", "parent", "label"))
@@ -190,6 +204,15 @@ def insert_many(db: Connection, rows: Sequence[dict[str, Any]], now: datetime) -
     if rows:
         db.execute(_INSERT, rows)
     return messages
+
+
+def locked(query: Select[Any], *, skip_locked: bool = False) -> ColumnElement[bool]:
+    """The reactions that a query of ids finds, for an update, locked in its order, as everybody does.
+
+    As a common table it is read once, whatever its limit; SQLite counts no rows of it: count what it returns.
+    """
+    found = query.with_for_update(skip_locked=skip_locked).cte("found")
+    return reactions.c.id.in_(select(found.c.id))
 
 
 def let_go(db: Connection, which: ColumnElement[bool], now: datetime, **also: Any) -> list[Message]:

@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Table, case, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import faults, flows, log, reactions
 from app.engine.actions import ACTIONS, BACKOFF_LONGEST
 from app.engine.ahead import AHEAD, Late
-from app.engine.database import is_postgres, reading, writing
+from app.engine.database import inserting, reading, writing
 from app.engine.failing import bury
 from app.engine.folds import DEADLINES, ExpireFunction
 from app.engine.jumps import LEAST, WATCH
@@ -77,12 +76,11 @@ def pull_in(now: datetime) -> int:
     with reading() as db:
         if not db.execute(select(exists().where(far))).scalar_one():
             return 0
-    chosen = select(rows.c.id).where(far).limit(BATCH).with_for_update(skip_locked=True).cte("chosen")
+    chosen = reactions.locked(select(rows.c.id).where(far).limit(BATCH), skip_locked=True)
     nearer = case((rows.c.state == RUNNING, now + lease()), else_=now)
     with writing() as db:
-        here = rows.c.id.in_(select(chosen.c.id))
-        moved = update(rows).where(here, far).values(wake_at=nearer).returning(rows.c.id)
-        return len(db.execute(moved).all())  # SQLite counts no rows of a statement with a common table
+        moved = update(rows).where(chosen, far).values(wake_at=nearer).returning(rows.c.id)
+        return len(db.execute(moved).all())
 
 
 def last_pass() -> datetime | None:
@@ -98,8 +96,7 @@ def note_pass(now: datetime) -> None:
     if last is not None and last <= now < last + NOTED:
         return
     with writing() as db:
-        insert = (postgresql if is_postgres(db) else sqlite).insert(engine_state)
-        noted = insert.values(name=SWEPT, value=now.isoformat())
+        noted = inserting(db, engine_state).values(name=SWEPT, value=now.isoformat())
         db.execute(noted.on_conflict_do_update(index_elements=["name"], set_={"value": now.isoformat()}))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, liter
 from app.engine import clock
 from app.engine.facts import ReplayCancelled, ReplayStarted, replay_stream
 from app.engine.past import Wish, resolve
-from app.engine.reactions import CANCELLED, READY, RUNNING, WAITING
+from app.engine.reactions import CANCELLED, READY, RUNNING, WAITING, locked
 from app.engine.recording import Recording
 from app.engine.signal import Signal
 from app.engine.tables import events, flows, reactions, replays
@@ -146,9 +146,7 @@ def _cancel_open(work: Recording, row: Row[Any]) -> int:
         "due_at": None, "waits_for": None, "ended_at": work.now,
     }  # fmt: skip
     line = (reactions.c.listener, reactions.c.stream, reactions.c.key)
-    # locked one after the other in the order in which everybody locks them
-    these = select(reactions.c.id).where(idle).order_by(reactions.c.id).with_for_update().cte("these")
-    here = reactions.c.id.in_(select(these.c.id))
+    here = locked(select(reactions.c.id).where(idle).order_by(reactions.c.id))
     ended = work.db.execute(update(reactions).where(here).values(ends).returning(*line)).all()
     for listener, stream, key in {tuple(each) for each in ended if each.key is not None}:
         work.go_on((listener, stream, key))

@@ -7,10 +7,9 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, case, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import clock, faults, queue, reactions
-from app.engine.database import is_postgres, reading, writing
+from app.engine.database import inserting, reading, writing
 from app.engine.queue import Message
 from app.engine.reactions import READY, WAITING
 from app.engine.tables import engine_state
@@ -52,11 +51,9 @@ def send_due(now: datetime) -> int:
 def _mark_sent(now: datetime) -> list[Message]:
     with writing() as db:
         due = select(rows.c.id).where(_is_due(now)).order_by(rows.c.wake_at, rows.c.id).limit(BATCH)
-        # a common table is read once; PostgreSQL may run a subquery anew for each row, whatever its limit
-        chosen = due.with_for_update(skip_locked=True).cte("chosen")
         marked = (
             update(rows)
-            .where(rows.c.id.in_(select(chosen.c.id)), _is_due(now))
+            .where(reactions.locked(due, skip_locked=True), _is_due(now))
             .values(state=READY, sends=rows.c.sends + 1, wake_at=_next_send(now))
             .returning(*reactions.MESSAGE)
         )
@@ -97,18 +94,15 @@ def notice_lost_broker() -> None:
     if known == identity:
         return
     with writing() as db:
-        dialect = postgresql if is_postgres(db) else sqlite
-        statement = dialect.insert(engine_state).values(name="broker", value=identity)
+        statement = inserting(db, engine_state).values(name="broker", value=identity)
         noted = statement.on_conflict_do_update(
             index_elements=["name"], set_={"value": identity}, where=engine_state.c.value != identity
         )
         if db.execute(noted.returning(engine_state.c.name)).first() is None:
             return  # another sweep was faster
         ready = select(rows.c.id).where(rows.c.state == READY, rows.c.wake_at.is_not(None))
-        # locked in the order in which everybody locks them; waiting for those that are held, whose
-        # transactions may come to nothing
-        held = ready.order_by(rows.c.id).with_for_update().cte("held")
-        unsent = update(rows).where(rows.c.id.in_(select(held.c.id)), rows.c.state == READY)
+        # it waits for those that somebody holds, whose transactions may come to nothing
+        unsent = update(rows).where(reactions.locked(ready.order_by(rows.c.id)), rows.c.state == READY)
         lost = len(db.execute(unsent.values(wake_at=clock.now(), sends=0).returning(rows.c.id)).all())
     if known is not None:
         _log.warning("broker was lost", sent_again=lost)

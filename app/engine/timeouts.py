@@ -4,20 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, union_all, update
 
 from app.engine import clock, log, replays, waits
 from app.engine.claims import Ending
 from app.engine.database import reading, writing
-from app.engine.facts import FlowRecovered, FlowStalled
+from app.engine.facts import FlowRecovered, FlowStalled, ReplayStarted
 from app.engine.failing import DatabaseTrouble, bury, finish
 from app.engine.flows import PATIENCE
 from app.engine.jumps import WATCH
 from app.engine.listeners import LISTENERS
-from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
+from app.engine.reactions import DONE, IN_INDEXES, OPEN, RESEND_SECONDS, RUNNING, SKIPPED, WAITING, Loaded
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
-from app.engine.replays import generation_of
 from app.engine.signal import SIGNALS, Failure, UnknownSignal, revive
 from app.engine.tables import events, flows, reactions
 
@@ -29,6 +28,14 @@ SHOWN = 10
 #: was ahead.
 FARTHEST = timedelta(days=1)
 TIMED_OUT = "timed_out"
+
+#: What flows wait for; what a replay waits for is in the flows of the past events.
+_awaited = (select(reactions.c.flow).where(each, ~reactions.c.follower) for each in IN_INDEXES)
+_REPLAYS = select(flows.c.id).where(flows.c.kind == ReplayStarted.starts)
+#: Whether nothing happens in a flow any more, as was told.
+HAS_STALLED = and_(
+    flows.c.deadline_at.is_(None), flows.c.open > 0, flows.c.id.in_(union_all(*_awaited, _REPLAYS))
+)
 
 _TOLD = (FlowStalled.type, FlowRecovered.type)
 
@@ -114,9 +121,8 @@ def tell_stalled_flows(now: datetime) -> int:
     """Record the flows in which nothing has happened for too long, and those that have gone on; returns how
     many.
     """
-    ended = (flows.c.open <= 0) & (
-        flows.c.deadline_at <= now
-    )  # it had stalled: that it went on is told at once
+    # one that has ended had stalled: that it went on is told at once
+    ended = (flows.c.open <= 0) & (flows.c.deadline_at <= now)
     due = ended | WATCH.over(flows.c.deadline_at, now) | (flows.c.deadline_at > now + FARTHEST)
     query = select(flows.c.id, flows.c.stream).where(due)
     with reading() as db:
@@ -193,7 +199,7 @@ def _work_of(db: Connection, flow: str) -> ColumnElement[bool]:
     """The reactions that a flow waits for: those of a replay are in the flows of the past events."""
     replay = replays.of_flow(db, flow)
     if replay is not None:
-        return generation_of(replay)
+        return replays.generation_of(replay)
     return (reactions.c.flow == flow) & ~reactions.c.follower
 
 

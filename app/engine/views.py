@@ -19,12 +19,12 @@ from sqlalchemy import (
 )
 
 from app.engine import ordering
-from app.engine.facts import ReplayStarted
 from app.engine.flows import RUNNING
 from app.engine.log import EVENT_COLUMNS, event_of
-from app.engine.reactions import OPEN, WAITING, Alike
+from app.engine.reactions import IN_INDEXES, OPEN, WAITING, Alike
 from app.engine.signal import Event
 from app.engine.tables import coverage_gaps, events, flows, reactions
+from app.engine.timeouts import HAS_STALLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,9 @@ _REACTION: Select[Any] = select(
 
 #: The open reactions that flows wait for: each part has an index of its own.
 _awaited = union_all(
-    *(
-        select(reactions.c.flow, reactions.c.state).where(each, ~reactions.c.follower)
-        for each in (
-            reactions.c.wake_at.is_not(None),
-            reactions.c.wake_at.is_(None) & reactions.c.waits_for.is_not(None),
-        )
-    )
+    *(select(reactions.c.flow, reactions.c.state).where(each, ~reactions.c.follower) for each in IN_INDEXES)
 ).subquery()
-REPLAY = ReplayStarted.starts
-_GOING_ON = select(_awaited.c.flow)
+_GO_ON = select(_awaited.c.flow)
 _GO_ON_AT_ONCE = select(_awaited.c.flow).where(_awaited.c.state != WAITING)
 
 
@@ -116,10 +109,7 @@ def flow_page(
     state = equal.pop("state", None)
     query = _FLOW.where(*_in_state(state)) if state else _FLOW
     if stalled is not None:
-        # what a replay waits for is in the flows of the past events
-        goes_on = flows.c.id.in_(_GOING_ON) | ((flows.c.kind == REPLAY) & (flows.c.state == RUNNING))
-        has_stalled = flows.c.deadline_at.is_(None) & goes_on
-        query = query.where(has_stalled if stalled else ~has_stalled)
+        query = query.where(HAS_STALLED if stalled else ~HAS_STALLED)
     rows = db.execute(_newest_first(query, flows, after, equal).limit(limit)).all()
     resting = _resting(db, [row.id for row in rows if row.state == RUNNING])
     return [_flow(row, resting) for row in rows]
@@ -134,7 +124,7 @@ def get_flow(db: Connection, flow_id: str) -> Flow | None:
 def _in_state(state: str) -> tuple[ColumnElement[bool], ...]:
     if state not in (RUNNING, WAITING):
         return (flows.c.state == state,)
-    waits = flows.c.id.in_(_GOING_ON) & flows.c.id.not_in(_GO_ON_AT_ONCE)
+    waits = flows.c.id.in_(_GO_ON) & flows.c.id.not_in(_GO_ON_AT_ONCE)
     return (flows.c.state == RUNNING, ~waits if state == RUNNING else waits)
 
 

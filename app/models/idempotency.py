@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, String, Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.engine import Json, Timestamp, metadata
+from app.engine.database import inserting
 
 KEPT = timedelta(hours=24)
 
@@ -42,9 +42,8 @@ def claim(db: Connection, token: str, key: str, request_hash: str, now: datetime
     end, so of two requests at once one does the work and the other gets its answer.
     """
     db.execute(delete(idempotency).where(idempotency.c.created_at < now - KEPT))
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
     values = {"token": token, "key": key, "request_hash": request_hash, "created_at": now}
-    taken = dialect.insert(idempotency).values(values).on_conflict_do_nothing().returning(idempotency.c.key)
+    taken = inserting(db, idempotency).values(values).on_conflict_do_nothing().returning(idempotency.c.key)
     if db.execute(taken).scalar() is not None:
         return None
     columns = (idempotency.c.request_hash, idempotency.c.status, idempotency.c.answer)

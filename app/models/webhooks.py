@@ -5,12 +5,14 @@ The secrets are no fold: a secret is never part of the log.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     Column,
     Connection,
     Index,
     Integer,
+    Row,
     String,
     Table,
     Text,
@@ -106,8 +108,7 @@ def store_secret(
     db: Connection, listener: str, secret: str, now: datetime, overlap: timedelta = timedelta(0)
 ) -> None:
     """Sign with this secret from now on, and for some time with the one before as well."""
-    newest = select(secrets.c.number).where(secrets.c.listener == listener).order_by(secrets.c.number.desc())
-    number = (db.execute(newest.limit(1)).scalar() or 0) + 1
+    number = max((row.number for row in _secrets(db, listener)), default=0) + 1
     before = (secrets.c.listener == listener, secrets.c.good_until.is_(None))
     db.execute(update(secrets).where(*before).values(good_until=now + overlap))
     over = (secrets.c.listener == listener, secrets.c.good_until <= now)
@@ -118,20 +119,27 @@ def store_secret(
 
 def secrets_of(db: Connection, listener: str, now: datetime) -> list[str]:
     """What calls of a listener are signed with, the newest first. PermanentError `secret_unreadable`."""
-    query = select(secrets).where(secrets.c.listener == listener).order_by(secrets.c.number.desc())
-    rows = [row for row in db.execute(query) if row.good_until is None or row.good_until > now]
-    return [unseal(row.sealed, _owner(listener, row.number)) for row in rows]
+    return [
+        unseal(row.sealed, _owner(listener, row.number))
+        for row in _secrets(db, listener)
+        if row.good_until is None or row.good_until > now
+    ]
 
 
 def knows_secret(db: Connection, listener: str, secret: str) -> bool:
     """Whether calls of a listener are, or lately were, signed with this secret."""
-    rows = db.execute(select(secrets).where(secrets.c.listener == listener)).all()
-    return any(unseal(row.sealed, _owner(listener, row.number)) == secret for row in rows)
+    return any(unseal(row.sealed, _owner(listener, row.number)) == secret for row in _secrets(db, listener))
 
 
 def forget_secrets(db: Connection, listener: str) -> None:
     """Sign nothing any more."""
     db.execute(delete(secrets).where(secrets.c.listener == listener))
+
+
+def _secrets(db: Connection, listener: str) -> list[Row[Any]]:
+    """What is stored for a listener, the newest first."""
+    theirs = select(secrets).where(secrets.c.listener == listener)
+    return list(db.execute(theirs.order_by(secrets.c.number.desc())))
 
 
 def _owner(listener: str, number: int) -> str:

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from app.engine import LISTENERS_STREAM, Signal
 
+#: Somebody wanted it, or no later call of what it calls would do better.
+WhyDisabled = Literal["manual", "gone_410", "failing_since", "ssrf_blocked"]
+
 
 class ListenerSignal(Signal):
     """Base of what happens to a listener. Of a built-in one the id is its name."""
@@ -66,7 +69,7 @@ class ListenerResumed(ListenerSignal, type="listener.resumed"):
 class ListenerDisabled(ListenerSignal, type="listener.disabled"):
     """A listener hears nothing any more, until it is resumed. What it had to answer by then is answered."""
 
-    reason: Literal["manual", "gone_410", "failing_since", "ssrf_blocked"]
+    reason: WhyDisabled
     detail: str = ""
 
 

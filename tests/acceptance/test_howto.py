@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "howto" / "add-a-flow.md"
 BLOCK = re.compile(r"^`([\w/]+\.py)`\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: Runs in the copy: one deploy on the simulated platform against a real CDN on a loopback port.
-TRIAL = '''
+TRIAL = """
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -83,7 +83,7 @@ def test_a_cdn_that_refuses_makes_the_deploy_partial(cdn, engine, drain):
     missed = next(target for target in deploy.targets if target["status"] == "failed")
     assert (missed["id"], missed["failure"]["code"]) == ("cdn.purge.failed", "cdn_unavailable")
     assert "503" in missed["failure"]["message"]
-'''
+"""
 
 
 def files_of_the_page() -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Delays: a reaction that is to come later comes then, from the database alone, and not before."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from types import ModuleType
@@ -21,13 +20,6 @@ from tests.integration.engine.looking import flow_row, rows_of
 
 HOUR = timedelta(hours=1)
 MOMENT = timedelta(milliseconds=1)
-
-
-@pytest.fixture
-def lines(play: Callable[[str], ModuleType], simulation: Simulation) -> ModuleType:
-    world = play("tests.integration.engine.toy_lines")
-    world.forget()
-    return world
 
 
 def call(lines: ModuleType, number: int = 1) -> str:

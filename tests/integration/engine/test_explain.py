@@ -172,6 +172,7 @@ def test_a_loop_that_was_cut_is_told(toys: ModuleType, simulation: Simulation) -
         ({"waits_for": "rate"}, "for its place in the rate"),
         ({"waits_for": "delay"}, "waits until 2030-01-01T00:00:00+00:00"),
         ({"waits_for": "event", "key": "a"}, "for another event with 'a', until 2030"),
+        ({"waits_for": "paused"}, "until its listener is resumed"),
     ],
     ids=lambda value: value.get("waits_for") if isinstance(value, dict) else "",
 )

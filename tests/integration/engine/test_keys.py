@@ -28,13 +28,6 @@ from tests.fixtures.simulation import Simulation
 from tests.integration.engine.looking import flow_row, rows_of
 
 
-@pytest.fixture
-def lines(play: Callable[[str], ModuleType]) -> ModuleType:
-    world = play("tests.integration.engine.toy_lines")
-    world.forget()
-    return world
-
-
 def call(lines: ModuleType, *numbers: int, line: Any = "a", at: str = "1") -> str:
     return lines.record(*(lines.Called(line=line, number=number, at=at) for number in numbers))
 

@@ -23,13 +23,6 @@ HOUR = timedelta(hours=1)
 MOMENT = timedelta(milliseconds=1)
 
 
-@pytest.fixture
-def lines(play: Callable[[str], ModuleType], simulation: Simulation) -> ModuleType:
-    world = play("tests.integration.engine.toy_lines")
-    world.forget()
-    return world
-
-
 def call(lines: ModuleType, number: int = 1) -> str:
     return lines.record(lines.Called(number=number))
 

@@ -1,7 +1,6 @@
 """Waits: a reaction to one event goes on when another comes, or its time is over; one of both, always."""
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from types import ModuleType
@@ -24,13 +23,6 @@ from tests.integration.engine.looking import flow_row, rows_of, types_of
 
 HOUR = timedelta(hours=1)
 MOMENT = timedelta(milliseconds=1)
-
-
-@pytest.fixture
-def lines(play: Callable[[str], ModuleType], simulation: Simulation) -> ModuleType:
-    world = play("tests.integration.engine.toy_lines")
-    world.forget()
-    return world
 
 
 def place(lines: ModuleType, line: Any = "a", number: int = 1, at: str = "1") -> str:
