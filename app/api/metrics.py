@@ -33,6 +33,8 @@ class _Now(Collector):
         """The metrics, in the order in which they are shown."""
         found = self._found
         yield _gauge("coverage_missing", "Reactions that ought to be there and are not.", found.missing)
+        unread = "Configured listeners that this process, of an older version, cannot read."
+        yield _gauge("listeners_unread", unread, found.unread)
         yield _by_state(found.reactions.items())
         oldest = "Seconds since the oldest ready reaction was made, or fell due."
         yield _gauge("reactions_ready_age_seconds", oldest, found.oldest_ready)

@@ -23,6 +23,7 @@ _TROUBLES = (
     ("flows", "antiphon_flows_stalled", "stalled", "flask flows list --stalled"),
     ("reactions", 'antiphon_reactions{state="dead"}', "dead", "flask reactions dead"),
     ("coverage", "antiphon_coverage_missing", "missing", "flask events missing"),
+    ("listeners", "antiphon_listeners_unread", "unreadable here", "bring this process to the newest version"),
 )
 
 

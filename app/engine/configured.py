@@ -5,15 +5,18 @@ the revision that its own transaction read.
 """
 
 import threading
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, func, or_, select
 
 from app.engine.cloudevents import attributes
-from app.engine.database import get_engine
+from app.engine.database import get_engine, storable
 from app.engine.index import Index
-from app.engine.listeners import Listener
+from app.engine.listeners import LISTENERS, Listener
+from app.engine.matching import Node
 from app.engine.patterns import parse
 from app.engine.shelf import Entry
 from app.engine.signal import SIGNALS, Event, types_like
@@ -27,6 +30,21 @@ KEEP = 10_000
 ACTIVE, PAUSED, DISABLED = "active", "paused", "disabled"
 
 _REVISION = select(func.coalesce(func.max(events.c.sequence), 0)).where(events.c.stream == STREAM)
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A listener, built in or configured, with all that decides which events it answers."""
+
+    listener: Listener
+    pattern: Node | None = None
+    state: str = ACTIVE
+
+    def accepts(self, event: Event) -> bool:
+        """Whether it answers an event of one of its types."""
+        known = self.listener.accepts(event.data)
+        return known and (self.pattern is None or self.pattern.holds(attributes(event)))
 
 
 class Configured:
@@ -38,6 +56,8 @@ class Configured:
         self._loading = threading.Lock()
         self._index = Index[Listener]()
         self._paused: frozenset[str] = frozenset()
+        #: Versions that this process cannot read, by listener and beginning, with the reason.
+        self._unread: dict[tuple[str, int], str] = {}
 
     def refresh(self, db: Connection) -> int:
         """Load what is newer; returns the revision that this transaction sees."""
@@ -61,6 +81,11 @@ class Configured:
         """Whether any listener is paused."""
         return bool(self._paused)
 
+    @property
+    def unread(self) -> list[str]:
+        """The listeners of which this process cannot read what is valid now: here they answer nothing."""
+        return sorted({listener for listener, _ in self._unread})
+
     def _load(self, db: Connection, revision: int) -> None:
         """Take up what has changed since the last time, which may be more than up to `revision`."""
         versions = listener_versions.c
@@ -76,18 +101,66 @@ class Configured:
         self.revision = max([revision, *(row.since for row in rows), *(row.until or 0 for row in rows)])
 
     def _begin(self, row: Row[Any]) -> None:
-        listener = listener_of(row)
-        if listener is not None and row.state != DISABLED:
-            pattern = None if row.spec.get("when") is None else parse(row.spec["when"])
-            types = frozenset(listener.types)
-            self._index.add(Entry(row.listener, listener, types, pattern, row.since, row.until))
+        """Take up a version. One that cannot be read must not keep the others from being heard: a newer
+        process may have written what this one does not know.
+        """
         if row.until is None and row.state == PAUSED:
             self._paused |= {row.listener}
+        try:
+            hearing = hearing_of(row)
+        except Exception as error:  # whatever it is, it is told, and the version is left out
+            if row.until is None:
+                self._unread[row.listener, row.since] = str(error)
+            where = {"listener": row.listener, "name": row.name, "since": row.since}
+            _log.error("listener could not be read and answers nothing here", **where, error=repr(error))
+            return
+        if hearing is not None and row.state != DISABLED:
+            types = frozenset(hearing.listener.types)
+            entry = Entry(row.listener, hearing.listener, types, hearing.pattern, row.since, row.until)
+            self._index.add(entry)
 
     def _end(self, row: Row[Any]) -> None:
-        if row.spec is not None and row.state != DISABLED:
-            self._index.close(row.listener, row.until)
         self._paused -= {row.listener}
+        unread = self._unread.pop((row.listener, row.since), None)
+        if unread is None and row.spec is not None and row.state != DISABLED:
+            self._index.close(row.listener, row.until)
+
+
+def find(db: Connection, name: str) -> Hearing | None:
+    """A built-in listener of this process by its name, or a configured one, as it is now, by its id.
+
+    None when there is none, or when this process cannot read it.
+    """
+    if (built_in := LISTENERS.get(name)) is not None:
+        return Hearing(built_in)
+    row = _newest(db, name)
+    try:
+        return None if row is None or row.until is not None else hearing_of(row)
+    except Exception as error:  # as in `_begin`
+        _log.error("listener could not be read", listener=name, error=repr(error))
+        return None
+
+
+def is_deleted(db: Connection, name: str) -> bool:
+    """Whether a listener that was configured once is there no more."""
+    row = _newest(db, name)
+    return row is not None and row.spec is not None and row.until is not None
+
+
+def _newest(db: Connection, name: str) -> Row[Any] | None:
+    if name != storable(name):
+        return None
+    of_it = select(listener_versions).where(listener_versions.c.listener == name)
+    return db.execute(of_it.order_by(listener_versions.c.since.desc()).limit(1)).one_or_none()
+
+
+def hearing_of(row: Row[Any]) -> Hearing | None:
+    """What a version says; None for a built-in one. Raises whatever reading it raises."""
+    listener = listener_of(row)
+    if listener is None:
+        return None
+    when = row.spec.get("when")
+    return Hearing(listener, None if when is None else parse(when), row.state)
 
 
 def listener_of(row: Row[Any]) -> Listener | None:

@@ -128,7 +128,7 @@ class ReplayStarted(_OfReplay, type="platform.replay.started", starts="replay"):
 
     Fields: the replay, its listener and the generation of its reactions; the positions it is about (`after` <
     p <= `until`), how many reactions are made per second at most, and whether also of events that the
-    listener had answered before.
+    listener had answered before; `most` is how many are made in all at most.
     """
 
     after: int
@@ -141,7 +141,8 @@ class ReplayCompleted(_OfReplay, type="platform.replay.completed", ends="succeed
     """All reactions of a replay were made, and none of them is at work any more.
 
     Fields: how many events the listener accepted, how many reactions were made of them, and how many were
-    left out because it had answered them before.
+    left out because it had answered them before. Events behind the position `left_after` were not looked at,
+    since as many reactions had been made as were wanted at most.
     """
 
     matched: int
@@ -161,3 +162,5 @@ class ReplayCancelled(_OfReplay, type="platform.replay.cancelled", ends="cancell
 def replay_stream(listener: str) -> str:
     """The stream of the replays to a listener."""
     return f"/replays/{listener}"[:200]
+    most: int | None = None
+    left_after: int | None = None

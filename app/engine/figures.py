@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, union_all
 
-from app.engine import coverage, log
+from app.engine import configured, coverage, log
 from app.engine.reactions import DEAD, IN_INDEXES, OPEN, READY
 from app.engine.tables import events, flows, reactions, replays, scopes
 from app.engine.timeouts import HAS_STALLED
@@ -33,6 +33,8 @@ class Figures:
     events: int
     unsealed: int
     unchecked: int
+    #: Configured listeners that this process cannot read.
+    unread: int
     #: By how many seconds the sweep is late with what it should have looked at first.
     lag: float
 
@@ -62,6 +64,7 @@ def figures(db: Connection, now: datetime) -> Figures:
     """The figures of this moment."""
     by_state = {state: (count, since) for state, count, since in db.execute(_BY_STATE)}
     newest, unsealed = log.last_position(db), _count(db, _UNSEALED)
+    configured.here().refresh(db)
     ready = [since for state, (_, since) in by_state.items() if state == READY]
     return Figures(
         missing=coverage.missing_now(db),
@@ -72,6 +75,7 @@ def figures(db: Connection, now: datetime) -> Figures:
         events=newest + unsealed,
         unsealed=unsealed,
         unchecked=max(0, newest - coverage.cursor(db)),
+        unread=len(configured.here().unread),
         lag=_age([row.at for row in db.execute(_EARLIEST) if row.at is not None], now),
     )
 

@@ -7,12 +7,13 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection, func, select
 
-from app.engine import declared, log
+from app.engine import configured, declared, log
+from app.engine.configured import DISABLED, Hearing
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.reactions import DONE, READY, RUNNING, WAITING
 from app.engine.signal import Event
 from app.engine.tables import events, reactions, scopes
-from app.errors import InvalidInput, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 
 #: So many events are looked at together, and so many are shown of a replay that is only tried out.
 BATCH, SAMPLES = 200, 10
@@ -27,6 +28,7 @@ Bound = int | datetime
 class Wish:
     """Which events a listener is to answer: from the first to the last, both included; None is the log's."""
 
+    #: The name of a built-in one, or the id of one that is configured, which answers as it is now.
     listener: str
     first: Bound | None = None
     last: Bound | None = None
@@ -34,6 +36,8 @@ class Wish:
     rate: float | None = None
     #: Whether it answers also what it has answered before, or is about to.
     again: bool = False
+    #: At most so many reactions in all; what lies behind the last of them is not looked at.
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +52,47 @@ class Preview:
     samples: list[Event]
 
 
-def resolve(db: Connection, wish: Wish) -> tuple[Listener, int, int]:
+def resolve(db: Connection, wish: Wish) -> tuple[Hearing, int, int]:
     """The listener, and the range as positions: behind the first, up to the second.
 
-    NotFound `listener_not_found`; InvalidInput `rate_invalid`, `range_invalid`, `range_empty`.
+    NotFound `listener_not_found`; Conflict `listener_disabled`; InvalidInput `rate_invalid`, `range_invalid`,
+    `range_empty`.
     """
-    listener = LISTENERS.get(wish.listener)
-    if listener is None:
+    hearing = configured.find(db, wish.listener)
+    if hearing is None:
         raise _unknown(db, wish.listener)
+    if hearing.state == DISABLED:
+        raise Conflict(
+            "listener_disabled", "This listener is disabled and answers nothing.", "Resume it first."
+        )
     if wish.rate is not None and not SLOWEST <= wish.rate <= FASTEST:
         hint = f"Say from {SLOWEST:g} to {FASTEST:g} reactions per second, or nothing for no limit."
         raise InvalidInput("rate_invalid", f"{wish.rate:g} reactions per second is no rate.", hint)
+    return hearing, *bounds(db, wish.first, wish.last)
+
+
+def bounds(db: Connection, first: Bound | None, last: Bound | None) -> tuple[int, int]:
+    """A range as positions: behind the first, up to the second. InvalidInput `range_invalid`,
+    `range_empty`.
+    """
     newest = log.last_position(db)
-    after, until = _before(db, wish.first, newest), _up_to(db, wish.last, newest)
-    if type(wish.first) is type(wish.last) and wish.first is not None and wish.first > wish.last:  # type: ignore[operator]  # of one type
+    after, until = _before(db, first, newest), _up_to(db, last, newest)
+    if type(first) is type(last) and first is not None and first > last:  # type: ignore[operator]  # of one type
         raise InvalidInput("range_invalid", "The range ends before it begins.", "Swap its ends.")
     if after >= until:
         what = f"No event lies in this range: the log has the positions 1 to {newest}."
         raise InvalidInput("range_empty", what, "Give other bounds, or none for the whole log.")
-    return listener, after, until
+    return after, until
 
 
 def preview(db: Connection, wish: Wish) -> Preview:
     """What a replay would do now; raises what `resolve` raises."""
-    listener, after, until = resolve(db, wish)
+    hearing, after, until = resolve(db, wish)
     matched, suppressed, cursor, samples = 0, 0, after, list[Event]()
     while cursor < until:
-        found = read(db, listener, cursor, until)
-        accepted = [event for event in found if listener.accepts(event.data)]
-        known = set[str]() if wish.again else answered(db, listener, accepted)
+        found = read(db, hearing.listener, cursor, until)
+        accepted = [event for event in found if hearing.accepts(event)]
+        known = set[str]() if wish.again else answered(db, hearing.listener, accepted)
         matched, suppressed = matched + len(accepted), suppressed + len(known)
         samples += [event for event in accepted if event.id not in known][: SAMPLES - len(samples)]
         cursor = until if len(found) < BATCH else place(found[-1])
@@ -122,6 +138,10 @@ def _up_to(db: Connection, last: Bound | None, newest: int) -> int:
 
 
 def _unknown(db: Connection, name: str) -> NotFound:
+    if configured.is_deleted(db, name):
+        return NotFound(
+            "listener_not_found", f"The listener {name} is deleted.", "See the list of listeners."
+        )
     if any(listener.name == name for listener in declared.elsewhere(db).listeners):
         what = f"The listener {name!r} is declared by other processes, not by this one."
         return NotFound("listener_not_found", what, "Ask one of their version, or bring this one to it.")

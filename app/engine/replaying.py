@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, func, select, update
 
-from app.engine import past, replays
+from app.engine import configured, past, replays
+from app.engine.configured import DISABLED, Hearing
 from app.engine.database import reading
 from app.engine.facts import ReplayCompleted, replay_stream
-from app.engine.listeners import LISTENERS, Listener
 from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart
@@ -63,34 +63,36 @@ def _make_part(replay: str) -> int | None:
         row = work.db.execute(select(rows).where(*due).with_for_update(skip_locked=True)).one_or_none()
         if row is None:
             return None
-        listener = LISTENERS.get(row.listener)
-        if row.cursor >= row.until:
+        hearing = configured.find(work.db, row.listener)
+        if row.cursor >= row.until or (row.most is not None and row.made >= row.most):
             _complete_if_ended(work, row)
-        elif listener is None:  # a process that knows it will go on
+        elif hearing is None and configured.is_deleted(work.db, row.listener):
+            replays.cancel(work, row.id)
+        elif hearing is None or hearing.state == DISABLED:  # one that knows it, or resumes it, lets it go on
             _put_off(work, row, RESEND_SECONDS)
         elif (allowed := _allowed(work, row)) <= 0:
             _put_off(work, row, LOOK_SECONDS)
         else:
-            return _advance(work, row, listener, allowed)
+            return _advance(work, row, hearing, allowed)
         return 0
 
 
-def _advance(work: Recording, row: Row[Any], listener: Listener, allowed: int) -> int:
+def _advance(work: Recording, row: Row[Any], hearing: Hearing, allowed: int) -> int:
     """Make up to so many reactions to the next events, and move the cursor behind what was looked at."""
     limit = max(FEW, min(allowed, past.BATCH))
-    found = past.read(work.db, listener, row.cursor, row.until, limit)
+    found = past.read(work.db, hearing.listener, row.cursor, row.until, limit)
     work.lock(*{event.stream for event in found})
-    known = set[str]() if row.again else past.answered(work.db, listener, found)
+    known = set[str]() if row.again else past.answered(work.db, hearing.listener, found)
     cursor, counted = row.cursor, {"matched": 0, "made": 0, "suppressed": 0}
     for event in found:
         if counted["made"] >= allowed:
             break
         cursor = past.place(event)
-        if listener.accepts(event.data):
+        if hearing.accepts(event):
             counted["matched"] += 1
             counted["suppressed" if event.id in known else "made"] += 1
             if event.id not in known:
-                work.replay(listener, event, row.generation)
+                work.replay(hearing.listener, event, row.generation)
     else:
         cursor = row.until if len(found) < limit else cursor
     totals = {name: rows.c[name] + by for name, by in counted.items()}
@@ -100,9 +102,10 @@ def _advance(work: Recording, row: Row[Any], listener: Listener, allowed: int) -
 
 
 def _allowed(work: Recording, row: Row[Any]) -> int:
-    """How many reactions may be made now: as the rate has it, and as the workers keep up."""
+    """How many reactions may be made now: as the rate and the most have it, and as the workers keep up."""
     at_work = replays.generation_of(row), reactions.c.state.in_(OPEN)
     ahead = AHEAD - int(work.db.execute(select(func.count()).where(*at_work)).scalar_one())
+    ahead = ahead if row.most is None else min(ahead, row.most - row.made)
     if row.rate is None:
         return ahead
     unused: float = (work.now - _since(work, row)).total_seconds() * row.rate
@@ -129,7 +132,7 @@ def _complete_if_ended(work: Recording, row: Row[Any]) -> None:
     work.lock(replay_stream(row.listener))
     ends = {"state": DONE, "ended_at": work.now, "wake_at": None}
     work.db.execute(update(rows).where(rows.c.id == row.id).values(ends))
-    replays.end(work, row, ReplayCompleted(**replays.counts(row)))
+    replays.end(work, row, ReplayCompleted(**replays.counts(row), left_after=replays.left_after(row)))
 
 
 def _put_off(work: Recording, row: Row[Any], seconds: float) -> None:

@@ -38,6 +38,8 @@ class Replay:
     actor: str
     started_at: datetime
     ended_at: datetime | None
+    #: At most so many are made: then it ends where it is, and what is behind `cursor` was not looked at.
+    most: int | None
 
 
 _REPLAY = select(*(replays.c[name] for name in Replay.__slots__))
@@ -46,20 +48,24 @@ _REPLAY = select(*(replays.c[name] for name in Replay.__slots__))
 def start(work: Recording, wish: Wish) -> Replay:
     """Begin a replay; the sweep makes its reactions.
 
-    NotFound `listener_not_found`; InvalidInput `range_invalid`, `range_empty`, `rate_invalid`.
+    NotFound `listener_not_found`; Conflict `listener_disabled`; InvalidInput `range_invalid`, `range_empty`,
+    `rate_invalid`.
     """
-    listener, after, until = resolve(work.db, wish)
+    hearing, after, until = resolve(work.db, wish)
+    listener = hearing.listener
     work.lock(replay_stream(listener.name))
     before = select(func.max(replays.c.generation)).where(replays.c.listener == listener.name)
     generation = int(work.db.execute(before).scalar() or 0) + 1
     replay = Replay(
         id=clock.new_id(), listener=listener.name, state=RUNNING, generation=generation, after=after,
         until=until, cursor=after, rate=wish.rate, again=wish.again, matched=0, made=0, suppressed=0,
-        actor=work.origin.actor, started_at=work.now, ended_at=None,
+        actor=work.origin.actor, started_at=work.now, ended_at=None, most=wish.most,
     )  # fmt: skip
     values = {name: getattr(replay, name) for name in Replay.__slots__}
     work.db.execute(insert(replays).values(wake_at=work.now, **values))
-    asked = {name: values[name] for name in ("listener", "generation", "after", "until", "rate", "again")}
+    asked = {
+        name: values[name] for name in ("listener", "generation", "after", "until", "rate", "again", "most")
+    }
     work.hold(work.record(ReplayStarted(replay=replay.id, **asked)).flow)
     return replay
 
@@ -120,6 +126,12 @@ def generation_of(replay: Any) -> ColumnElement[bool]:
     of_replays = reactions.c.generation > literal_column("0")  # spelt out, for the index of them
     of_this = reactions.c.listener == replay.listener, reactions.c.generation == replay.generation
     return and_(of_replays, *of_this)
+
+
+def left_after(replay: Any) -> int | None:
+    """The position behind which nothing was looked at, since the most that were wanted had been made."""
+    full = replay.most is not None and replay.made >= replay.most
+    return replay.cursor if full and replay.cursor < replay.until else None
 
 
 def counts(row: Row[Any]) -> dict[str, Any]:

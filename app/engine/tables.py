@@ -112,6 +112,7 @@ reactions = Table(
     _partial("ix_reactions_waiting", "listener", "waits_for", "id", where="waits_for IS NOT NULL"),
     _partial("ix_reactions_replayed", "listener", "generation", "state", where="generation > 0"),
     _partial("ix_reactions_dead", "id", where="state = 'dead'"),
+    _partial("ix_reactions_failed", "listener", "id", where="outcome = 'failed'"),
 )
 
 #: All that one first event caused; `open` counts its unfinished reactions, followers not counted.
@@ -211,6 +212,7 @@ replays = Table(
     Column("started_at", Timestamp(), nullable=False),
     Column("ended_at", Timestamp(), nullable=True),
     Column("wake_at", Timestamp(), nullable=True),
+    Column("most", BigInteger, nullable=True),  # reactions in all
     UniqueConstraint("listener", "generation"),
     _partial("ix_replays_wake", "wake_at", where="wake_at IS NOT NULL"),
 )

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from app.engine.cloudevents import attributes
-from app.engine.configured import DISABLED, listener_of
+from app.engine.configured import DISABLED, hearing_of
 from app.engine.database import storable
 from app.engine.matching import Node
-from app.engine.patterns import parse, shown
+from app.engine.patterns import shown
 from app.engine.signal import Event
 from app.engine.tables import events, listener_versions
 
@@ -37,20 +37,22 @@ def why(db: Connection, event: Event, listener: str) -> tuple[str, str] | None:
 def _of_version(version: Row[Any], event: Event) -> tuple[str, str]:
     if version.state == DISABLED:
         return "disabled", "It was disabled when the event was recorded."
-    listener = listener_of(version)
-    if listener is None or event.type not in listener.types:
+    try:
+        hearing = hearing_of(version)
+    except Exception as error:  # as where it is loaded: it may be of a newer process
+        return "unknown_then", f"This process cannot read that version of it: {error}"
+    if hearing is None or event.type not in hearing.listener.types:
         heard = " or ".join(version.spec["on"])
         besides = f", but not {' or '.join(version.spec['besides'])}" if version.spec["besides"] else ""
         return "type_differs", f"It answers {heard}{besides}; this is {event.type}."
-    pattern = version.spec["when"] and parse(version.spec["when"])
-    if pattern and not pattern.holds(seen := attributes(event)):
-        return "condition_failed", f"Its pattern {_misses(pattern, seen)}."
+    if not hearing.accepts(event):
+        return "condition_failed", f"Its pattern {_misses(hearing.pattern, attributes(event))}."
     return "missing", "It should have answered and did not: report it, and replay the event."
 
 
-def _misses(node: Node, found: Any, path: str = "") -> str:
+def _misses(node: Node | None, found: Any, path: str = "") -> str:
     """What of a pattern is not so."""
-    for name, inner in node.fields:
+    for name, inner in node.fields if node else ():
         here = found.get(name) if isinstance(found, Mapping) else None
         if not inner.holds(here):
             where = f"{path}.{name}".lstrip(".")

@@ -20,7 +20,8 @@ from tests.fixtures.simulation import Simulation
 from tests.integration.engine.looking import order
 
 NAMES = {
-    "antiphon_coverage_missing", "antiphon_reactions", "antiphon_reactions_ready_age_seconds",
+    "antiphon_coverage_missing", "antiphon_listeners_unread", "antiphon_reactions",
+    "antiphon_reactions_ready_age_seconds",
     "antiphon_flows_running", "antiphon_events", "antiphon_events_unsealed", "antiphon_events_unchecked",
     "antiphon_sweep_lag_seconds", "antiphon_broker_up", "antiphon_flows_stalled", "antiphon_backlog",
     "antiphon_backlog_limit",

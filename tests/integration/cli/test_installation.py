@@ -12,7 +12,7 @@ from sqlalchemy import inspect, update
 from app.commands.tokens import revoke_token
 from app.content import folder as content
 from app.content.importer import import_tree
-from app.engine import database, health, now, reading, recording, tables
+from app.engine import configured, database, health, now, reading, recording, tables
 from app.engine.database import writing
 from app.engine.views import flow_page
 from app.factory import create_app
@@ -22,7 +22,7 @@ from app.services.spool import open_spool
 from app.services.storage.memory import MemoryStorage
 from tests.fixtures.visitors import Terminal, new_token
 
-WORK = ["flows", "reactions", "coverage", "backlog"]
+WORK = ["flows", "reactions", "coverage", "listeners", "backlog"]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -140,6 +140,7 @@ def test_the_doctor_finds_work_that_does_not_go_on(terminal, folder, drain, monk
         gap = {"event": stalled, "listener": "deploy:gone", "found_at": now()}
         db.execute(tables.coverage_gaps.insert().values(gap))
     terminal.app.extensions["backlog"].most = 0
+    monkeypatch.setattr(configured.here(), "_unread", {("of a newer process", 1): "?"})
     found = {line.split()[1]: line for line in terminal("doctor", code=1).splitlines()}
     assert all(found[part].startswith("bad") for part in WORK)
     commands = ("flows list --stalled", "reactions dead", "events missing")

@@ -93,7 +93,8 @@ def test_a_server_that_is_something_else_is_recognised(served):
 
 def test_the_doctor_looks_at_the_far_platform_only(far):
     parts = [line.split()[1] for line in far("doctor", code=1).splitlines()]
-    assert parts == ["database", "broker", "workers", "flows", "reactions", "coverage", "backlog"]
+    work = ["flows", "reactions", "coverage", "listeners", "backlog"]
+    assert parts == ["database", "broker", "workers", *work]
 
 
 def test_who_may_not_see_the_work_learns_of_the_rest(served):

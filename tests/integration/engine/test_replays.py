@@ -89,7 +89,7 @@ def test_its_beginning_and_end_are_told_in_a_flow_of_its_own(
     )
     assert started.data == {
         "replay": replay.id, "listener": SEND, "generation": 1, "after": 0, "until": 2, "rate": 50.0,
-        "again": False,
+        "again": False, "most": None,
     }  # fmt: skip
     assert (completed.type, completed.cause) == ("platform.replay.completed", started.id)
     assert [completed.data[name] for name in ("matched", "made", "suppressed")] == [2, 2, 0]
