@@ -135,6 +135,7 @@ class ReplayStarted(_OfReplay, type="platform.replay.started", starts="replay"):
     until: int
     rate: float | None = None
     again: bool = False
+    most: int | None = None
 
 
 class ReplayCompleted(_OfReplay, type="platform.replay.completed", ends="succeeded"):
@@ -148,6 +149,7 @@ class ReplayCompleted(_OfReplay, type="platform.replay.completed", ends="succeed
     matched: int
     made: int
     suppressed: int
+    left_after: int | None = None
 
 
 class ReplayCancelled(_OfReplay, type="platform.replay.cancelled", ends="cancelled"):
@@ -162,5 +164,3 @@ class ReplayCancelled(_OfReplay, type="platform.replay.cancelled", ends="cancell
 def replay_stream(listener: str) -> str:
     """The stream of the replays to a listener."""
     return f"/replays/{listener}"[:200]
-    most: int | None = None
-    left_after: int | None = None
