@@ -3,11 +3,12 @@
 from base64 import b64encode, urlsafe_b64decode
 from typing import Annotated, Any, Literal
 
-from flask import Response, current_app
+from flask import Response
 from pydantic import BaseModel, Field
 
 from app.api.auth import check_everywhere, scope
 from app.api.commands import Answer, Repeatable, perform, secret_for
+from app.api.doing import Do, checked_do
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
 from app.api.requests import Moment, Text
@@ -33,18 +34,6 @@ class ListenerPath(BaseModel):
     """Which listener: an id, or the name of a built-in one."""
 
     id: Text
-
-
-class Webhook(BaseModel):
-    """A signed call to an address: CloudEvents, signed as Standard Webhooks has it."""
-
-    url: Text = Field(max_length=2000)
-
-
-class Do(BaseModel):
-    """What is done, which is one thing."""
-
-    webhook: Webhook
 
 
 class NewListener(BaseModel):
@@ -107,12 +96,6 @@ def said(listener: Configured) -> Any:
     return answer.model_dump(mode="json")
 
 
-def _checked_do(do: Do) -> dict[str, Any]:
-    check = current_app.extensions["check_url"]
-    check(do.webhook.url)
-    return do.model_dump(mode="json")
-
-
 def webhook_secret(listener_id: str) -> str:
     """The secret that this request makes for a listener: a repeat finds the same one."""
     raw = urlsafe_b64decode(secret_for(listener_id) + "=")
@@ -141,7 +124,7 @@ def list_listeners(query: Page) -> Any:
 def make_listener(header: Repeatable, body: NewListener) -> Response:
     """Configure a listener. A webhook's secret is in this answer and nowhere else."""
     check_everywhere()
-    do = _checked_do(body.do)
+    do = checked_do(body.do)
 
     def work(log: Any) -> Answer:
         wish = Wish(body.name, body.on, do, body.when, body.key)
@@ -167,7 +150,7 @@ def alter_listener(path: ListenerPath, body: ListenerChange) -> Response:
     check_everywhere()
     changes = body.model_dump(exclude_unset=True, exclude={"enabled", "do"})
     if body.do is not None:
-        changes["do"] = _checked_do(body.do)
+        changes["do"] = checked_do(body.do)
 
     def work(log: Any) -> Answer:
         change_listener(log, path.id, **changes)

@@ -6,7 +6,7 @@ from typing import Any
 import rich_click as click
 
 from app.cli.asking import asks, at_most
-from app.cli.output import Output, fields, table, when
+from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 
 EMPTY = "No listener is configured. The built-in ones are on the map: flask graph show."
@@ -21,7 +21,7 @@ def _pattern(_context: click.Context, _option: click.Parameter, said: str | None
 
 @click.group("listeners")
 def listeners() -> None:
-    """Listeners: list, add, show, pause, resume, delete, attempts, rotate-secret."""
+    """Listeners: list, add, actions, show, pause, resume, delete, attempts, rotate-secret."""
 
 
 @listeners.command("list")
@@ -40,15 +40,33 @@ def list_listeners(platform: Platform, out: Output, limit: int) -> None:
     "--on", multiple=True, required=True, metavar="TYPE", help="site.deploy.*, **.failed; repeatable."
 )
 @click.option("--when", "pattern", callback=_pattern, metavar="JSON", help='{"data": {"site": ["hello"]}}')
-@click.option("--webhook", required=True, metavar="URL", help="What is called.")
+@click.option("--webhook", metavar="URL", help="What is called.")
+@click.option("--action", metavar="NAME", help="What is run instead: see flask listeners actions.")
+@click.option(
+    "--with", "given", callback=_pattern, metavar="JSON", help='Its parameters: {"site": "$.data.site"}'
+)
 @click.option("--key", metavar="FIELD", help="One after the other, of each value of this field of the data.")
 @asks
-def add(platform: Platform, out: Output, /, name: str, webhook: str, pattern: Any, **asked: Any) -> None:
-    """Call an address when something happens, and print the secret that the calls are signed with, once."""
+def add(platform: Platform, out: Output, /, name: str, pattern: Any, **asked: Any) -> None:
+    """Call an address when something happens, or run an action. The secret that calls are signed with is
+    printed once.
+    """
     wish = {"name": name, "on": list(asked["on"]), "key": asked["key"], "when": pattern}
-    answer = platform.post(at("listeners"), do={"webhook": {"url": webhook}}, **wish)
+    answer = platform.post(at("listeners"), do=_wanted(**asked), **wish)
     note = "The calls are signed with this secret (Standard Webhooks). It is shown this once:"
-    out.answer(answer, [f"Configured {answer['id']}.", note, answer["secret"]])
+    secret = [note, answer["secret"]] if answer["secret"] else []
+    out.answer(answer, [f"Configured {answer['id']}.", *secret])
+
+
+@listeners.command("actions")
+@asks
+def list_actions(platform: Platform, out: Output) -> None:
+    """The actions that a listener may run."""
+    found = platform.get(at("actions"))["items"]
+    rows = [
+        (each["name"], " ".join(each["parameters"].get("properties", {})), each["summary"]) for each in found
+    ]
+    out.answer(found, table(("name", "takes", "does"), rows, "There is none."))
 
 
 @listeners.command("show")
@@ -127,6 +145,16 @@ def _attempt(call: Any) -> tuple[Any, ...]:
     )
 
 
+def _wanted(*, webhook: str | None, action: str | None, given: Any, **_others: Any) -> dict[str, Any]:
+    said = {"webhook": webhook and {"url": webhook}, "action": action, "with": given}
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _does(listener: Any) -> str:
-    [(kind, how)] = listener["do"].items()
+    do = listener["do"]
+    if "action" in do:
+        return " ".join(
+            [do["action"], *(f"{name}={text(value)}" for name, value in do.get("with", {}).items())]
+        )
+    [(kind, how)] = do.items()
     return f"{kind} {how['url']}"

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from app.commands.doing import KINDS, kind_of
 from app.commands.names import checked_name
 from app.engine import LISTENERS_STREAM, Recording, new_id
-from app.engine.actions import ACTIONS
+from app.engine.actions import ACTIONS, Action
 from app.engine.configured import ACTIVE, DISABLED, PAUSED
 from app.engine.fitting import check
 from app.engine.listeners import LISTENERS
 from app.engine.signal import SIGNALS, types_like
-from app.errors import Conflict, InvalidInput, NotFound
+from app.errors import Conflict, InvalidInput
 from app.models import listeners, webhooks
 from app.models.listeners import Configured
 from app.signals.listeners import (
@@ -24,10 +25,6 @@ from app.signals.listeners import (
     ListenerUpdated,
 )
 
-#: What a listener may do: the one entry of `do`, and the action that does it.
-KINDS = {"webhook": "webhooks.deliver"}
-#: What a listener of a kind never hears, because it would never end.
-BESIDES = {"webhook": ("webhook.**",)}
 #: For how long a secret that was replaced is good besides the new one.
 OVERLAP = timedelta(hours=24)
 
@@ -50,7 +47,7 @@ def create_listener(
     it of the listener's id.
 
     InvalidInput `name_invalid`, `type_unknown`, `pattern_invalid`, `pattern_never_matches`, `key_unknown`,
-    `do_invalid`; Conflict `listener_exists`.
+    `do_invalid` and what else its kind of `do` refuses; Conflict `listener_exists`.
     """
     log.lock(LISTENERS_STREAM)
     fields = _checked(log, wish)
@@ -67,16 +64,17 @@ def change_listener(log: Recording, listener_id: str, **changes: Any) -> Configu
     """Change what is named of a listener (`name`, `on`, `when`, `do`, `key`); what stays the same records
     nothing.
 
-    Raises what `create_listener` does, and NotFound `listener_not_found`. The kind of `do` stays.
+    Raises what `create_listener` does, and NotFound `listener_not_found`. The kind of `do` stays, and the
+    action that it names: what is open already is to be answered by it.
     """
     log.lock(LISTENERS_STREAM)
     before = listeners.require(log.db, listener_id)
     spec = before.spec
     was = Wish(before.name, spec["on"], spec["do"], spec["when"], spec["key"])
     wish = replace(was, **changes)
-    if set(wish.do) != set(spec["do"]):
+    if KINDS[kind_of(wish.do)].action(wish.do) != spec["action"]:
         hint = "Configure another listener for that."
-        raise InvalidInput("do_invalid", f"This listener does a {next(iter(spec['do']))}.", hint)
+        raise InvalidInput("do_invalid", f"What {before.name} runs is {spec['action']}.", hint)
     fields = _checked(log, wish, itself=listener_id)
     if wish != was:
         log.record(ListenerUpdated(listener_id=listener_id, **fields))
@@ -155,28 +153,32 @@ def _checked(log: Recording, wish: Wish, *, itself: str | None = None) -> dict[s
     if other is not None and other.id != itself:
         hint = "Change that one, or take another name."
         raise Conflict("listener_exists", f"There is a listener called {name} already.", hint)
-    if len(wish.do) != 1 or not set(wish.do) <= set(KINDS):
-        hint = f"Say one of: {', '.join(KINDS)}."
-        raise InvalidInput("do_invalid", f"A listener does one thing, not {sorted(wish.do)}.", hint)
-    [kind] = wish.do
-    besides = BESIDES.get(kind, ())
-    types = set(check(list(wish.on), wish.when)) - set(types_like(besides))
+    kind = KINDS[kind_of(wish.do)]
+    types = list(set(check(list(wish.on), wish.when)) - set(types_like(kind.besides)))
     if not types:
-        what = f"A {kind} never hears of {' or '.join(wish.on)}."
+        what = f"A {kind_of(wish.do)} never hears of {' or '.join(wish.on)}."
         raise InvalidInput("pattern_never_matches", what, "It would tell of itself without an end.")
-    if wish.key is not None and not any(wish.key in SIGNALS[each].model_fields for each in types):
-        what = f"No event of {' or '.join(wish.on)} has a field {wish.key}."
-        raise InvalidInput("key_unknown", what, "Name a field of the events' data.")
-    action = KINDS[kind]
-    if action not in ACTIONS:
-        raise NotFound("action_not_found", f"There is no action {action}.", "")
+    kind.check(log, wish.do, types)
+    action = ACTIONS[kind.action(wish.do)]
+    _check_key(wish, action, types)
     return {
         "name": name,
         "on": tuple(wish.on),
-        "besides": besides,
+        "besides": kind.besides,
         "when": wish.when,
         "do": dict(wish.do),
         "key": wish.key,
-        "action": action,
-        "outer": ACTIONS[action].outer,
+        "action": action.name,
+        "outer": action.outer,
     }
+
+
+def _check_key(wish: Wish, action: Action, types: Sequence[str]) -> None:
+    if wish.key is None:
+        return
+    if not action.outer:
+        what = f"{action.name} needs no key: what is decided in a site is decided one after the other."
+        raise InvalidInput("key_unknown", what, "Leave the key out.")
+    if not any(wish.key in SIGNALS[each].model_fields for each in types):
+        what = f"No event of {' or '.join(wish.on)} has a field {wish.key}."
+        raise InvalidInput("key_unknown", what, "Name a field of the events' data.")

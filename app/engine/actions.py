@@ -10,6 +10,7 @@ from datetime import timedelta
 from threading import Event as Flag
 from typing import Any, TypedDict, Unpack, get_type_hints
 
+from pydantic import BaseModel, ConfigDict, create_model
 from sqlalchemy import Connection
 
 from app.engine import log
@@ -23,7 +24,7 @@ BACKOFF_FIRST, BACKOFF_LONGEST = 1.0, 300.0
 
 #: What an action's body may give back.
 Facts = Signal | list[Any] | tuple[Any, ...] | None
-Body = Callable[[Any], Facts | Callable[[], Facts]]
+Body = Callable[..., Facts | Callable[[], Facts]]
 
 #: Every declared action by its name.
 ACTIONS: dict[str, "Action"] = {}
@@ -77,14 +78,17 @@ class Action:
         self.summary = (inspect.getdoc(body) or "").partition("\n")[0]
         hints = get_type_hints(body)
         emitted = signals_in(hints.pop("return", None))
+        #: Whether people may let it answer what they like, with `parameters`, which is a model of them.
+        self.exposed = False
+        self.parameters = _parameters(body, hints)
         answered = [hint for hint in hints.values() if hint is not Signal]  # which stands for any
         self.takes: tuple[type[Signal], ...] = tuple(s for hint in answered for s in classes_of(hint))
         #: The signals that it may record, its failure included.
         self.emits: tuple[type[Signal], ...] = (*emitted, fails_with) if fails_with else emitted
 
-    def __call__(self, event: Any) -> Any:
+    def __call__(self, event: Any, **given: Any) -> Any:
         """Run the bare function, outside the engine."""
-        return self.body(event)
+        return self.body(event, **given)
 
     @property
     def outer(self) -> bool:
@@ -112,11 +116,22 @@ class Action:
         return timedelta(seconds=random.uniform(0.1, longest))  # noqa: S311 - jitter, not a secret
 
 
+def _parameters(body: Body, hints: dict[str, Any]) -> type[BaseModel]:
+    """A model of the parameters that may only be named; they are taken out of the hints."""
+    named = [each for each in inspect.signature(body).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    wanted: dict[str, Any] = {
+        each.name: (hints.pop(each.name), ... if each.default is each.empty else each.default)
+        for each in named
+    }
+    return create_model("Parameters", __config__=ConfigDict(extra="forbid"), **wanted)
+
+
 def action(
     *,
     service: str | None = None,
     fails_with: type[FailureSignal] | None = None,
     stage: str | None = None,
+    exposed: bool = False,
     **tries: Unpack[Tries],
 ) -> Callable[[Body], Action]:
     """Declare an action: one thing that one service does in answer to an event.
@@ -126,11 +141,14 @@ def action(
     again, so twice must be harmless; it may return a function without arguments, which decides inside the
     result's transaction. The annotations declare what it answers and what it may record. `fails_with` is
     recorded when it raises a PermanentError, or when it raised retryable ones `attempts` times; its failure
-    names the `stage` (default: the function). The rest of the keywords are those of `Tries`.
+    names the `stage` (default: the function). One that is `exposed` people may let answer events of their
+    choice: what it wants to know besides the event are parameters that can only be named, with annotations.
+    The rest of the keywords are those of `Tries`.
     """
 
     def declare(body: Body) -> Action:
         declared = Action(body, service=service, fails_with=fails_with, stage=stage, tries=tries)
+        declared.exposed = exposed
         if declared.name in ACTIONS and ACTIONS[declared.name].body.__module__ != body.__module__:
             raise ValueError(f"two actions are called {declared.name!r}")
         ACTIONS[declared.name] = declared
@@ -150,6 +168,8 @@ class Attempt:
     actor: str
     #: An inner action's transaction; an outer action has none while it works.
     connection: Connection | None = None
+    #: Locks streams in that transaction, as `Recording.lock` does.
+    locks: Callable[..., None] | None = None
     #: Whose answer it is: the name of a built-in listener, the id of a configured one.
     listener: str = ""
     #: Above 0 in a replay of past events, which may want to leave the outside world alone.
@@ -168,6 +188,12 @@ class Attempt:
         if self.connection is None:
             raise RuntimeError("an outer action holds no transaction while it works: read with reading()")
         return self.connection
+
+    def lock(self, stream: str) -> None:
+        """Lock another stream than the event's, before any of it is read to decide. Inner actions only."""
+        if self.locks is None:
+            raise RuntimeError("an outer action holds no transaction while it works, so it can lock nothing")
+        self.locks(stream)
 
     @property
     def idempotency_key(self) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from app.engine import configured, log, ordering, reactions, waits
 from app.engine.counting import Counts
+from app.engine.facts import ReactionLooped
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.queue import Message
 from app.engine.signal import Event
@@ -26,6 +27,8 @@ class Origin:
     reaction: str | None = None
     scope: str | None = None
     follower: bool = False
+    #: Whether what starts a flow starts one of its own: nothing of the flow at hand waits for it.
+    apart: bool = False
 
 
 class Answers:
@@ -39,6 +42,7 @@ class Answers:
         self._let_go: list[Message] = []
         #: The flow that is being cancelled: nothing new begins in it, but for followers.
         self.cancelled: str | None = None
+        self._cut: list[ReactionLooped] = []
         self._ancestry: dict[str, Counter[tuple[str, str]]] = {}
 
     def react(self, event: Event, origin: Origin, revision: int) -> None:
@@ -102,6 +106,8 @@ class Answers:
         self._rows.append(row)
         if event.depth >= reactions.MOST_REPEATS and (why := self._goes_round(listener, event, parent)):
             reactions.skip(row, why)
+            if event.type != ReactionLooped.type:  # telling of it must not go round in its turn
+                self._cut.append(ReactionLooped.about(row, event, why))
             return False
         if event.flow == self.cancelled and not row["follower"]:
             reactions.cancel(row)
@@ -114,6 +120,11 @@ class Answers:
             row["scope"] = None
         self._counts.change(event.flow, row["scope"], +1)
         return bool(row["waits_for"] != waits.EVENT)
+
+    def take_cut(self) -> list[ReactionLooped]:
+        """What was not made because it would have gone round for ever, since this was asked for last."""
+        cut, self._cut = self._cut, []
+        return cut
 
     def _put_off(self, row: dict[str, Any], listener: Listener, event: Event) -> None:
         """Let a new reaction wait for what its listener says: its turn, its time, another event."""

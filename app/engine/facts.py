@@ -1,8 +1,8 @@
 """What the engine itself records about flows, reactions and replays."""
 
-from typing import Any
+from typing import Any, Self
 
-from app.engine.signal import FailureSignal, Signal
+from app.engine.signal import Event, FailureSignal, Signal
 
 
 class _OfFlow(Signal):
@@ -45,6 +45,33 @@ class FlowCancelMissed(_OfFlow, type="platform.flow.cancel_missed"):
 
     Fields: the flow, its stream and label.
     """
+
+
+class ReactionLooped(Signal, type="platform.reaction.looped"):
+    """A listener has not answered an event, because it would have gone round for ever.
+
+    Fields: the reaction that is skipped for it, its listener and action, the event and its type, and the
+    reason.
+    """
+
+    reaction: str
+    listener: str
+    action: str
+    event: str
+    event_type: str
+    reason: str
+
+    @classmethod
+    def about(cls, row: dict[str, Any], event: Event, reason: str) -> Self:
+        """This fact about a new reaction, which is not to run."""
+        return cls(
+            reaction=row["id"],
+            listener=row["listener"],
+            action=row["action"],
+            event=event.id,
+            event_type=event.type,
+            reason=reason,
+        )
 
 
 class FlowStalled(_OfFlow, FailureSignal, type="platform.flow.stalled"):

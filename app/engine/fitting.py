@@ -81,6 +81,13 @@ def check(on: Sequence[str], when: Any = None) -> list[str]:
     return list(found)
 
 
+def kinds_at(signal: type[Signal], path: Path) -> list[Schema] | None:
+    """The kinds of what events of this type have at a path, `("data", "site")`; None when they have no such
+    field. Of a list they are those of its elements.
+    """
+    return _of_type(signal).kinds_at(path)
+
+
 def _types(glob: str) -> list[str]:
     usable = len(glob) <= LONGEST_GLOB and glob.count("*") <= MOST_STARS  # more stars would take for ever
     if usable and (types := types_like([glob])):
@@ -139,6 +146,16 @@ class _Type:
             best = replace(best, tail=_tail(best.leaf, [kind for each in alike for kind in each.kinds]))
         others = [each for each in tried if each not in alike and each.depth >= len(path)]
         return self._joined(", or else ", [best, *others]) if others and alike else best
+
+    def kinds_at(self, path: Path) -> list[Schema] | None:
+        """The kinds of what is at a path; None when nothing can be there."""
+        kinds = [self.root]
+        for name in path:
+            found = [self._shapes.field(kind, name) if kind else [OPEN] for kind in kinds]
+            if not any(found):
+                return None
+            kinds = [kind for each in found for kind in each or ()]
+        return kinds
 
     def _object(self, node: Node, path: Path, kind: Schema) -> Misfit | None:
         for name, inner in node.fields:

@@ -14,6 +14,7 @@ from blinker import Signal as BlinkerSignal
 from sqlalchemy import ColumnElement, Connection
 
 from app.engine import clock, configured, declared, faults, limits, log, queue, reactions
+from app.engine.actions import ACTIONS
 from app.engine.answering import Answers, Origin
 from app.engine.counting import Counts
 from app.engine.database import writing
@@ -82,6 +83,7 @@ class Recording:
             reaction=loaded.id,
             scope=loaded.scope,
             follower=loaded.follower,
+            apart=loaded.follower and loaded.action in ACTIONS and ACTIONS[loaded.action].exposed,
         )
         return loaded
 
@@ -93,6 +95,8 @@ class Recording:
             self._counts.end_flow(event.flow, signal.ends)
         apply_folds(self.db, signal)
         self._answers.react(event, self.origin, self.configured)
+        for cut in self._answers.take_cut():
+            self.record(cut)
         return event
 
     @property
@@ -108,7 +112,10 @@ class Recording:
         self.lock(stream)
         self._streams[stream] += 1
         event_id = clock.new_id()
-        flow, cause = signal.elsewhere or ((led_here.flow, led_here.id) if led_here else (event_id, None))
+        apart = origin.apart and (signal.starts or signal.elsewhere)
+        begins = led_here is None or (apart and not signal.elsewhere)
+        flow = event_id if led_here is None or begins else led_here.flow
+        flow, cause = signal.elsewhere or (flow, led_here.id if led_here else None)
         values: dict[str, Any] = {
             "id": event_id,
             "type": signal.type,
@@ -120,7 +127,7 @@ class Recording:
             "flow": flow,
             "cause": cause,
             "actor": origin.actor,
-            "follower": origin.follower,
+            "follower": origin.follower and not apart,
             "depth": led_here.depth + 1 if led_here else 0,
             "data": signal.model_dump(mode="json"),
         }
@@ -131,9 +138,10 @@ class Recording:
         }
         serial, position = log.append(self.db, values | bookkeeping)
         event = Event(serial=serial, position=position, **values)
-        if led_here is None and signal.elsewhere is None:
+        if begins and signal.elsewhere is None:
             self._counts.begin_flow(flow, signal)
-            self.origin = replace(origin, event=event)
+            if led_here is None:
+                self.origin = replace(origin, event=event)
         return event
 
     @property

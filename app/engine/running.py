@@ -1,16 +1,17 @@
 """Working a reaction off: what a worker does with the id that a message carries."""
 
 import os
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
-from app.engine import claims, configured, faults, passing, pausing
+from app.engine import claims, configured, faults, parameters, passing, pausing
 from app.engine.actions import Action, Attempt, Cancelled, LostLease, attempting
 from app.engine.claims import Ending
 from app.engine.cloudevents import spelt
-from app.engine.database import writing
+from app.engine.database import reading, writing
 from app.engine.failing import DatabaseTrouble, bury, describe, finish
 from app.engine.leases import HEARTBEAT
 from app.engine.queue import lease
@@ -103,9 +104,16 @@ class _Run:
         return bool(loaded.state == RUNNING and loaded.fence == self.claimed.fence)
 
     def _attempt(self, loaded: Loaded, **more: Any) -> Attempt:
-        also: dict[str, Any] = {"listener": loaded.listener, "awaited_id": loaded.awaited, **more}
-        also["generation"] = loaded.generation
-        return Attempt(loaded.id, max(1, loaded.attempt), loaded.flow, f"action:{loaded.action}", **also)
+        return Attempt(
+            loaded.id,
+            max(1, loaded.attempt),
+            loaded.flow,
+            f"action:{loaded.action}",
+            listener=loaded.listener,
+            generation=loaded.generation,
+            awaited_id=loaded.awaited,
+            **more,
+        )
 
     def _decide(self) -> str:
         """An inner action: body, facts and counts are one transaction, under the stream's lock."""
@@ -118,13 +126,23 @@ class _Run:
             if _is_cancelled(loaded):
                 finish(work, loaded, Ending(CANCELLED, CANCELLED))
                 return CANCELLED
-            if work.configured and configured.here().is_paused(loaded.listener) and self.claimed is None:
+            if self.claimed is None and work.configured and configured.here().is_paused(loaded.listener):
                 pausing.put_back(work.db, self.reaction)
                 return WAITING
-            with attempting(self._attempt(loaded, connection=work.db)):
-                facts = self.action.body(revive(loaded.event))
+            with attempting(self._attempt(loaded, connection=work.db, locks=work.lock)):
+                facts = self._body(loaded, work.db)
             self._conclude(work, loaded, facts)
         return DONE
+
+    def _body(self, loaded: Loaded, db: Connection | None = None) -> Any:
+        """Run the body. What people let answer is told what their listener says now; once that is deleted
+        nothing is done.
+        """
+        given: dict[str, Any] | None = {}
+        if self.action.exposed:
+            with nullcontext(db) if db else reading() as here:
+                given = parameters.for_event(here, self.action, loaded.listener, loaded.event)
+        return None if given is None else self.action.body(revive(loaded.event), **given)
 
     def _cancel(self) -> str:
         """End where a check-point, or the claim itself, has seen that the flow is being cancelled."""
@@ -145,7 +163,7 @@ class _Run:
             raise Cancelled
         attempt = self._attempt(claimed)
         with attempting(attempt), HEARTBEAT.keeping(attempt, claimed.fence):
-            facts = self.action.body(revive(claimed.event))
+            facts = self._body(claimed)
         faults.point("outer.after_effect")
         with recording(stage="result") as work:
             loaded = work.open_reaction(self.reaction)

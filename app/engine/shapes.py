@@ -69,6 +69,17 @@ def can_be(leaf: Leaf, kind: Schema) -> bool:
     )
 
 
+def can_meet(one: Schema, other: Schema) -> bool:
+    """Whether a value can be of both kinds, as far as their sorts say; being absent is no value."""
+    if not one or not other:
+        return True
+    if "enum" in one or "enum" in other:
+        listed, kind = (one, other) if "enum" in one else (other, one)
+        values = [each for each in listed["enum"] if each is not None]
+        return any(each in kind["enum"] if "enum" in kind else _is_one(each, kind) for each in values)
+    return one["type"] == other["type"] or {one["type"], other["type"]} == {"integer", "number"}
+
+
 def reachable(bounds: Iterable[tuple[str, Any]], kind: Schema) -> bool:
     """Whether some number of this kind lies within bounds as `numeric` has them."""
     said = [*bounds, *((sign, kind[name]) for name, sign in _LIMITS.items() if name in kind)]

@@ -235,7 +235,7 @@ def test_asking_twice_with_one_key_makes_one_listener_and_tells_its_secret_again
         ({"do": {"webhook": {"url": "http://2130706433/"}}}, 201, ""),
         ({"do": {"webhook": {"url": "https://[::ffff:10.0.0.1]/"}}}, 422, "ssrf_blocked"),
         ({"do": {"webhook": {"url": "ftp://127.0.0.1/"}}}, 422, "url_invalid"),
-        ({"do": {}}, 422, "request_invalid"),
+        ({"do": {}}, 422, "do_invalid"),
     ],
     ids=repr,
 )

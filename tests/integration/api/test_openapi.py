@@ -37,6 +37,7 @@ OPERATIONS = {
     "/v1/reactions/{id}/retry": {"post"},
     "/v1/reactions/{id}/skip": {"post"},
     "/v1/reactions/retry": {"post"},
+    "/v1/actions": {"get"},
     "/v1/listeners": {"get", "post"},
     "/v1/listeners/{id}": {"get", "patch", "delete"},
     "/v1/listeners/{id}/pause": {"post"},

@@ -1,22 +1,19 @@
 """The whole platform in one process: its workflows, a spool and a storage of the test's own."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 
 import pytest
 
-import workflows
 from app.commands.sites import create_site
 from app.engine import queue, recording
+from app.engine.discovery import discover
 from app.engine.listeners import LISTENERS
 from app.services.storage.memory import shared_memory
 from tests.fixtures.simulation import Simulation
 from tests.integration.domain.running import Platform
 
-NAMES = [found.name for found in pkgutil.iter_modules(workflows.__path__)]
-for name in NAMES:
-    importlib.import_module(f"workflows.{name}")
+discover("tasks")
+NAMES = [name.rpartition(".")[2] for name in discover("workflows")]
 
 #: The platform's own listeners, whatever other tests declare.
 BUILT_IN = [listener for listener in LISTENERS.all() if listener.name.split(":")[0] in NAMES]

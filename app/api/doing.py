@@ -1,0 +1,74 @@
+"""What a listener does: the `do` of `/v1/listeners`, and `/v1/actions`, which it may run."""
+
+from typing import Any
+
+from flask import current_app
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.auth import scope
+from app.api.requests import Text
+from app.api.v1 import v1
+from app.engine.actions import ACTIONS, Action
+
+
+class Webhook(BaseModel):
+    """A signed call to an address: CloudEvents, signed as Standard Webhooks has it."""
+
+    url: Text = Field(max_length=2000)
+
+
+class Do(BaseModel):
+    """What is done, which is one thing: a webhook, or an exposed action (see `/v1/actions`) `with`
+    parameters, of which a text like `$.data.site` is taken from the event; `$$` begins one that
+    begins with `$`.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_by_name=True)
+
+    webhook: Webhook | None = None
+    action: Text | None = None
+    with_: dict[Text, Any] = Field(default_factory=dict, alias="with")
+
+
+def checked_do(do: Do) -> dict[str, Any]:
+    """What is to be done, in plain values. Raises what addresses that may not be called raise."""
+    if do.webhook is not None:
+        check = current_app.extensions["check_url"]
+        check(do.webhook.url)
+    return do.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class ActionAnswer(BaseModel):
+    """An action that a listener may run. `parameters` is the JSON schema of `with`, `answers` are the types
+    of events that it can answer (all, when there are none), `records` those that it may record.
+    """
+
+    name: str
+    summary: str
+    parameters: dict[str, Any]
+    answers: list[str]
+    records: list[str]
+
+
+class ActionList(BaseModel):
+    """The exposed actions, by name."""
+
+    items: list[ActionAnswer]
+
+
+@v1.get("/actions", tags=[{"name": "Listeners"}], responses={200: ActionList})
+@scope("read")
+def list_actions() -> Any:
+    """The actions that a configured listener may run."""
+    exposed = sorted((each for each in ACTIONS.values() if each.exposed), key=lambda each: each.name)
+    return ActionList(items=[_said(each) for each in exposed]).model_dump(mode="json")
+
+
+def _said(action: Action) -> ActionAnswer:
+    return ActionAnswer(
+        name=action.name,
+        summary=action.summary,
+        parameters=action.parameters.model_json_schema(),
+        answers=[signal.type for signal in action.takes],
+        records=[signal.type for signal in action.emits],
+    )

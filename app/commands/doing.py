@@ -1,0 +1,71 @@
+"""What a configured listener may do: one thing, of a kind that the entry of its `do` names."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from app.engine import Recording
+from app.engine.actions import ACTIONS, Action
+from app.engine.parameters import check
+from app.errors import InvalidInput
+
+#: What it does, as its `do` has it.
+Do = Mapping[str, Any]
+
+
+def _nothing(_log: Recording, _do: Do, _types: Sequence[str]) -> None:
+    """There is nothing to be wrong about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of what is done."""
+
+    #: The name of the action that does it.
+    action: Callable[[Do], str]
+    #: Globs of what such a listener never hears, because it would never end.
+    besides: tuple[str, ...] = ()
+    #: Raises InvalidInput for what cannot be done in answer to events of these types.
+    check: Callable[[Recording, Do, Sequence[str]], None] = _nothing
+    #: What else `do` may hold.
+    more: frozenset[str] = frozenset()
+
+
+def kind_of(do: Do) -> str:
+    """Which kind of thing is done. InvalidInput `do_invalid` when it is none, or several."""
+    kinds = KINDS.keys() & do.keys()
+    if len(kinds) != 1:
+        what = f"A listener does one thing, not {', '.join(sorted(do)) or 'nothing'}."
+        raise InvalidInput("do_invalid", what, f"Say one of: {', '.join(KINDS)}.")
+    [kind] = kinds
+    if others := sorted(do.keys() - {kind} - KINDS[kind].more):
+        raise InvalidInput("do_invalid", f"A {kind} takes no {', '.join(others)}.", "Leave it out.")
+    return kind
+
+
+def _check_action(_log: Recording, do: Do, types: Sequence[str]) -> None:
+    check(action := _exposed(do["action"]), do.get("with", {}), types)
+    foreign = [] if not action.takes else [x for x in types if x not in {each.type for each in action.takes}]
+    if foreign:
+        what = f"{action.name} cannot answer {foreign[0]}."
+        hint = f"It answers {', '.join(each.type for each in action.takes)}."
+        raise InvalidInput("do_invalid", what, hint)
+
+
+def _exposed(name: str) -> Action:
+    action = ACTIONS.get(name)
+    if action is not None and action.exposed:
+        return action
+    exposed = [each.name for each in ACTIONS.values() if each.exposed]
+    close = get_close_matches(name, exposed, 3, 0.5)
+    what = f"No listener can be made to run {name[:80]}."
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(sorted(exposed))}."
+    raise InvalidInput("action_not_exposed", what, hint)
+
+
+#: By the entry of `do`.
+KINDS: dict[str, Kind] = {
+    "webhook": Kind(action=lambda _do: "webhooks.deliver", besides=("webhook.**",)),
+    "action": Kind(action=lambda do: str(do["action"]), check=_check_action, more=frozenset({"with"})),
+}
