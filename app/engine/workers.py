@@ -13,6 +13,7 @@ from app.engine.actions import ACTIONS, Action
 from app.engine.database import wait_for_locks
 from app.engine.handback import AtWork, HandBack
 from app.engine.passing import Passing
+from app.engine.periodic import run_due
 from app.engine.queue import sweep_pause
 from app.engine.running import run
 from app.engine.sweep import sweep
@@ -51,8 +52,8 @@ def _register(celery: Celery, action: Action) -> None:
 
 
 class SweepScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
-    """Beat's scheduler: sends no message, keeps no file, and runs the sweep itself, with or without a
-    broker.
+    """Beat's scheduler: sends no message, keeps no file, and runs the sweep and the periodic work itself,
+    with or without a broker.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,6 +71,7 @@ class SweepScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
                 log.info("swept", **{name: count for name, count in vars(swept).items() if count})
         except Exception:  # the engine's edge: beat must outlive any trouble of the database
             log.exception("sweep failed")
+        run_due()
         return max(0.1, sweep_pause() - (time.monotonic() - began))
 
     def setup_schedule(self) -> None:

@@ -12,5 +12,6 @@ from app.models import publishing as publishing
 from app.models import sign_in as sign_in
 from app.models import sites as sites
 from app.models import tokens as tokens
+from app.models import traffic as traffic
 from app.models import usage as usage
 from app.models import webhooks as webhooks

@@ -30,15 +30,18 @@ STORY = [
     ("site.deploy.published", "site.deploy.uploaded"),
     ("domain.target.updated", "site.deploy.published"),
     ("domain.sync.completed", "site.deploy.published"),
-    ("usage.measured", "domain.sync.completed"),
-    ("usage.measured", "domain.sync.completed"),
+    *[("usage.measured", "storage.upload.completed")] * 2,
+    ("usage.measured", "site.deploy.published"),
+    *[("usage.measured", "domain.sync.completed")] * 2,
+    ("usage.measured", "notification.sent"),
     ("site.deploy.completed", "site.deploy.published"),
     ("notification.sent", "site.deploy.completed"),
 ]
 ACTIONS = {
     "sites.fetch_source", "builds.build_site", "sites.package_artifact", "storage.upload_artifact",
     "sites.accept_upload", "sites.publish_deploy", "domains.sync_records", "sites.complete_deploy",
-    "usage.measure_deploy", "notifications.tell", "housekeeping.clear_spool",
+    "usage.measure_upload", "usage.measure_publication", "usage.measure_deploy", "usage.measure_message",
+    "notifications.tell", "housekeeping.clear_spool",
 }  # fmt: skip
 
 

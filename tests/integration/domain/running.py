@@ -86,6 +86,10 @@ class Platform:
     def types(self, flow: str) -> list[str]:
         return [event.type for event in self.story(flow)]
 
+    def newest(self, flow: str, type_: str) -> Event:
+        """The last event of this type in a flow."""
+        return [event for event in self.story(flow) if event.type == type_][-1]
+
     def flow(self, flow: str) -> tuple[str, str, int]:
         """A flow's kind, its state, and how many reactions it still waits for."""
         with reading() as db:

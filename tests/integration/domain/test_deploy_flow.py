@@ -19,10 +19,9 @@ STORY = [
     "site.deploy.published",
     "domain.target.updated",
     "domain.sync.completed",
-    "usage.measured",
-    "usage.measured",
     "site.deploy.completed",
     "notification.sent",
+    *["usage.measured"] * 6,
 ]
 
 
@@ -57,7 +56,7 @@ def test_the_flow_records_the_events_of_the_design_each_with_its_cause(platform:
         kind for kind in STORY if kind.startswith(("site.", "storage."))
     ]
     by_id = {event.id: event for event in story}
-    causes = {event.type: by_id[event.cause].type for event in story if event.cause}
+    causes = {event.data.get("meter", event.type): by_id[event.cause].type for event in story if event.cause}
     assert story[0].cause is None
     assert causes == {
         "site.deploy.source_fetched": "site.deploy.requested",
@@ -68,18 +67,19 @@ def test_the_flow_records_the_events_of_the_design_each_with_its_cause(platform:
         "site.deploy.published": "site.deploy.uploaded",
         "domain.target.updated": "site.deploy.published",
         "domain.sync.completed": "site.deploy.published",
-        "usage.measured": "domain.sync.completed",
+        "storage_bytes": "storage.upload.completed",
+        "storage_bytes_deduplicated": "storage.upload.completed",
+        "deploys": "site.deploy.published",
+        "published_bytes": "domain.sync.completed",
+        "published_files": "domain.sync.completed",
+        "notifications": "notification.sent",
         "site.deploy.completed": "site.deploy.published",
         "notification.sent": "site.deploy.completed",
     }
     assert {event.data["site"] for event in story} == {"hello"}
     assert {event.stream for event in story} == {platform.site().stream}
     assert {event.label for event in story} == {"hello #1"}
-    assert [event.type for event in story if event.follower] == [
-        "usage.measured",
-        "usage.measured",
-        "notification.sent",
-    ]
+    assert {event.type for event in story if event.follower} == {"usage.measured", "notification.sent"}
 
 
 def test_storage_has_exactly_the_blocks_of_the_content(platform: Platform) -> None:
@@ -118,21 +118,27 @@ def test_a_site_without_an_index_page_goes_live_with_a_warning(platform: Platfor
     assert [warning["code"] for warning in deploy.warnings] == ["index_missing"]
 
 
-def test_usage_counts_each_publication_once_and_names_its_event(platform: Platform) -> None:
+def test_usage_counts_each_fact_once_and_names_its_event(platform: Platform) -> None:
     deploy = platform.deploy()
+    stored = sum(map(len, platform.storage.blobs.values()))
     with reading() as db:
         rows = db.execute(usage.usage.select().order_by(usage.usage.c.meter)).all()
     assert [(row.meter, row.quantity, row.unit) for row in rows] == [
+        ("deploys", 1, "deploy"),
+        ("notifications", 1, "message"),
         ("published_bytes", 30, "byte"),
         ("published_files", 2, "file"),
+        ("storage_bytes", 30, "byte"),
+        ("storage_bytes_deduplicated", stored, "byte"),
     ]
-    causes = {event.id: event.type for event in platform.story(deploy.flow)}
-    assert {causes[row.cause_event_id] for row in rows} == {"domain.sync.completed"}
+    story = {event.id: event for event in platform.story(deploy.flow)}
+    assert all(story[row.id].cause == row.cause_event_id for row in rows)
+    assert {(row.site, row.deploy_id) for row in rows} == {("hello", deploy.id)}
 
 
 def test_the_notification_says_what_happened_and_what_next(platform: Platform) -> None:
     deploy = platform.deploy()
-    sent = platform.story(deploy.flow)[-1]
+    sent = platform.newest(deploy.flow, "notification.sent")
     assert (sent.data["channel"], sent.data["recipient"]) == ("log", "operator@localhost")
     assert sent.data["title"] == "hello #1 is live"
     assert "http://hello.localhost:8080/" in sent.data["text"]

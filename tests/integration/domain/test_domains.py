@@ -31,7 +31,7 @@ def test_a_host_name_added_after_the_first_publication_leads_there_at_once(platf
     assert platform.types(setup.flow) == [
         "site.created", "domain.added", "domain.target.updated", "domain.sync.completed",
     ]  # fmt: skip
-    assert platform.types(platform.get(first).flow).count("usage.measured") == 2
+    assert platform.types(platform.get(first).flow).count("usage.measured") == 6
     assert not verify()
 
 

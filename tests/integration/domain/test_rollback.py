@@ -44,10 +44,9 @@ def test_its_flow_is_the_publications_without_the_work(platform: Platform) -> No
             "site.deploy.rolled_back",
             "domain.target.updated",
             "domain.sync.completed",
-            "usage.measured",
-            "usage.measured",
             "site.deploy.completed",
             "notification.sent",
+            *["usage.measured"] * 3,
         ]
     )
     moved = story[1].data

@@ -38,7 +38,11 @@ def test_what_touches_a_service_says_which_failure_it_records() -> None:
 def test_only_metering_notices_and_clearing_up_are_not_waited_for() -> None:
     followers = {listener.name for listener in LISTENERS.all() if listener.follower}
     assert followers == {
+        "metering:usage.measure_upload",
+        "metering:usage.measure_publication",
         "metering:usage.measure_deploy",
+        "metering:usage.measure_call",
+        "metering:usage.measure_message",
         "notices:notifications.tell",
         "housekeeping:housekeeping.clear_spool",
         "webhooks:webhooks.disable_lost",
