@@ -84,7 +84,8 @@ class ReplayAnswer(BaseModel):
     """A replay of the positions behind `after` up to `until`, made up to `cursor`.
 
     Of the events that the listener accepts (`matched`) it `made` reactions, and left out those that it had
-    answered before (`suppressed`). It is done when all of the reactions have ended.
+    answered before (`suppressed`). It is done when all of the reactions have ended. One with a `limit` makes
+    no more than that: then events behind the position `left_after` were not looked at.
     """
 
     id: str
@@ -101,6 +102,8 @@ class ReplayAnswer(BaseModel):
     suppressed: int
     started_at: Moment
     ended_at: Moment | None
+    limit: int | None
+    left_after: int | None
 
 
 class WholeReplay(ReplayAnswer):
@@ -127,9 +130,11 @@ class PreviewAnswer(BaseModel):
     samples: list[CloudEvent]
 
 
-def _said(replay: Replay) -> dict[str, Any]:
-    same = {name: getattr(replay, name) for name in ReplayAnswer.model_fields}
-    return ReplayAnswer(**same).model_dump(mode="json")
+def said(replay: Replay) -> dict[str, Any]:
+    """A replay in plain JSON values."""
+    bound: dict[str, Any] = {"limit": replay.most, "left_after": replays.left_after(replay)}
+    same = {name: getattr(replay, name) for name in ReplayAnswer.model_fields if name not in bound}
+    return ReplayAnswer(**same, **bound).model_dump(mode="json")
 
 
 @v1.get("/replays", tags=TAGS, responses={200: ReplayList})
@@ -139,7 +144,7 @@ def list_replays(query: Page) -> Any:
     check_everywhere()
     with reading() as db:
         rows = replays.page(db, query.limit + 1, query.after)
-    return listed(rows, query.limit, _said, lambda replay: replay.id)
+    return listed(rows, query.limit, said, lambda replay: replay.id)
 
 
 @v1.get("/replays/<id>", tags=TAGS, responses={200: WholeReplay, **problems(404)})
@@ -149,7 +154,7 @@ def show_replay(path: ReplayPath) -> Any:
     check_everywhere()
     with reading() as db:
         replay = replays.require(db, path.id)
-        return _said(replay) | {"reactions": replays.states(db, replay)}
+        return said(replay) | {"reactions": replays.states(db, replay)}
 
 
 @v1.post("/replays", tags=TAGS, responses={200: PreviewAnswer, 202: ReplayAnswer, **body_problems(404)})
@@ -163,7 +168,7 @@ def begin_replay(header: Repeatable, body: Asked) -> Response:
 
     def work(recording: Any) -> Answer:
         replay = start_replay(recording, body.wish)
-        return Answer(_said(replay), 202, f"/v1/replays/{replay.id}")
+        return Answer(said(replay), 202, f"/v1/replays/{replay.id}")
 
     return perform(work, header, body.model_dump(mode="json"))
 
@@ -173,7 +178,7 @@ def begin_replay(header: Repeatable, body: Asked) -> Response:
 def end_replay(path: ReplayPath, header: Repeatable) -> Response:
     """Make no more reactions, and cancel those that have not begun."""
     check_everywhere()
-    return perform(lambda recording: Answer(_said(cancel_replay(recording, path.id)), 202), header)
+    return perform(lambda recording: Answer(said(cancel_replay(recording, path.id)), 202), header)
 
 
 def _preview(body: Asked) -> Response:

@@ -12,7 +12,8 @@ from app.cli.platform import Platform, at
 HEAD = ("id", "listener", "state", "made", "of", "suppressed", "started")
 
 
-def _finite(_context: click.Context, _option: click.Parameter, said: float | None) -> float | None:
+def finite(_context: click.Context, _option: click.Parameter, said: float | None) -> float | None:
+    """A rate that is a number."""
     if said is not None and not math.isfinite(said):
         raise click.BadParameter(f"{said} is no rate: say how many reactions per second.")
     return said
@@ -27,13 +28,13 @@ def replays() -> None:
 @click.argument("listener", metavar="LISTENER")
 @click.option("--from", "begin", metavar="WHERE", help="From this position in the log, this time or date on.")
 @click.option("--until", metavar="WHERE", help="Up to this position, time or date (its midnight in UTC).")
-@click.option("--rate", type=float, callback=_finite, metavar="N", help="At most so many reactions a second.")
+@click.option("--rate", type=float, callback=finite, metavar="N", help="At most so many reactions a second.")
 @click.option("--again", is_flag=True, help="Also events that the listener has answered before.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 @asks
 def start(platform: Platform, out: Output, /, **asked: Any) -> None:
     """Give past events to a listener, old or new: all, or those of a range."""
-    wish = {"from": _bound(asked.pop("begin")), "until": _bound(asked.pop("until")), **asked}
+    wish = {"from": bound(asked.pop("begin")), "until": bound(asked.pop("until")), **asked}
     answer = platform.post(at("replays"), **wish)
     out.answer(answer, _would(answer) if asked["dry_run"] else _begun(answer))
 
@@ -69,7 +70,7 @@ def cancel(platform: Platform, out: Output, replay_id: str) -> None:
     )
 
 
-def _bound(said: str | None) -> int | str | None:
+def bound(said: str | None) -> int | str | None:
     """A position, or whatever else was said: the platform knows times."""
     return int(said) if said and said.isascii() and said.isdigit() else said
 

@@ -15,7 +15,7 @@ LISTENER = "metering:usage.measure_deploy"
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 SHAPE = {
     "id", "listener", "state", "generation", "after", "until", "cursor", "rate", "again", "matched", "made",
-    "suppressed", "started_at", "ended_at",
+    "suppressed", "started_at", "ended_at", "limit", "left_after",
 }  # fmt: skip
 
 
