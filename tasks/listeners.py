@@ -1,11 +1,18 @@
 """What people may let Listeners do by themselves when something happens."""
 
-from app.engine import LISTENERS_STREAM, Signal, action, current
-from app.engine.configured import ACTIVE, PAUSED
+from app.engine import LISTENERS_STREAM, Signal, action, conditions, current
+from app.engine.facts import ConditionMet
+from app.engine.hearing import ACTIVE, PAUSED
 from app.engine.listeners import LISTENERS
 from app.errors import PermanentError
 from app.models import listeners
 from app.signals.listeners import ListenerPaused, ListenerResumed
+
+
+@action()
+def note(event: Signal) -> ConditionMet | None:
+    """Note an event for a listener that waits for several; tell once its condition is met."""
+    return conditions.note(current().db, current().listener, event.recorded)
 
 
 @action(exposed=True)

@@ -4,7 +4,7 @@ import json
 
 from app.engine import Signal, action, current, now, reading
 from app.engine.cloudevents import attributes
-from app.engine.configured import DISABLED
+from app.engine.hearing import DISABLED
 from app.models import listeners, webhooks
 from app.models.webhooks import Health
 from app.secrets.webhooks import signed

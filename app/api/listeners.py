@@ -1,19 +1,21 @@
 """Listeners that people configure: `/v1/listeners`. Built-in ones are on the map, and can be paused."""
 
 from base64 import b64encode, urlsafe_b64decode
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from flask import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from app.api.auth import check_everywhere, scope
 from app.api.commands import Answer, Repeatable, perform, secret_for
+from app.api.conditions import Conditioned, Globs
 from app.api.doing import Do, checked_do
 from app.api.errors import body_problems, problems
 from app.api.paging import Listed, Page, listed
 from app.api.requests import Moment, Text
 from app.api.v1 import v1
 from app.commands.listeners import (
+    CONDITION,
     Wish,
     change_listener,
     create_listener,
@@ -27,8 +29,6 @@ from app.models.listeners import Configured
 
 TAGS: Any = [{"name": "Listeners", "description": "What is done when something happens, as people want it."}]
 
-Globs = Annotated[list[Text], Field(min_length=1, max_length=20, examples=[["site.deploy.*"]])]
-
 
 class ListenerPath(BaseModel):
     """Which listener: an id, or the name of a built-in one."""
@@ -36,7 +36,7 @@ class ListenerPath(BaseModel):
     id: Text
 
 
-class NewListener(BaseModel):
+class NewListener(Conditioned):
     """A listener to be configured. `on` are types of events, `*` stands for one segment, `**` for any number.
 
     `when` is a pattern over the event in the shape of EventBridge's. With a `key`, which is a field of the
@@ -50,7 +50,7 @@ class NewListener(BaseModel):
     key: Text | None = None
 
 
-class ListenerChange(BaseModel):
+class ListenerChange(Conditioned):
     """What is to be different; what is left out stays. `enabled` false: it hears nothing any more."""
 
     name: Text | None = None
@@ -61,7 +61,7 @@ class ListenerChange(BaseModel):
     enabled: bool | None = None
 
 
-class ListenerAnswer(BaseModel):
+class ListenerAnswer(Conditioned):
     """A listener. A paused one keeps what it is to answer for later, a disabled one hears nothing."""
 
     id: str
@@ -92,6 +92,7 @@ def said(listener: Configured) -> Any:
     """A listener in plain JSON values."""
     same = {name: getattr(listener, name) for name in ("id", "name", "state", "created_at", "changed_at")}
     spec = {name: listener.spec[name] for name in ("on", "when", "do", "key")}
+    spec |= {name: listener.spec.get(name) for name in CONDITION}
     answer = ListenerAnswer(**same, **spec, enabled=listener.state != "disabled")
     return answer.model_dump(mode="json")
 
@@ -127,7 +128,8 @@ def make_listener(header: Repeatable, body: NewListener) -> Response:
     do = checked_do(body.do)
 
     def work(log: Any) -> Answer:
-        wish = Wish(body.name, body.on, do, body.when, body.key)
+        condition = body.model_dump(include=set(CONDITION))
+        wish = Wish(body.name, body.on, do, body.when, body.key, condition)
         listener, _ = create_listener(log, wish, webhook_secret)
         return Answer(said(listener), 201, f"/v1/listeners/{listener.id}")
 
@@ -148,7 +150,8 @@ def show_listener(path: ListenerPath) -> Any:
 def alter_listener(path: ListenerPath, body: ListenerChange) -> Response:
     """Change a listener: from its next revision on. What it had to answer by then it answers as it is now."""
     check_everywhere()
-    changes = body.model_dump(exclude_unset=True, exclude={"enabled", "do"})
+    changes = body.model_dump(exclude_unset=True, exclude={"enabled", "do", *CONDITION})
+    changes["condition"] = body.model_dump(exclude_unset=True, include=set(CONDITION))
     if body.do is not None:
         changes["do"] = checked_do(body.do)
 

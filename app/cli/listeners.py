@@ -12,7 +12,8 @@ from app.cli.platform import Platform, at
 EMPTY = "No listener is configured. The built-in ones are on the map: flask graph show."
 
 
-def _pattern(_context: click.Context, _option: click.Parameter, said: str | None) -> Any:
+def as_json(_context: click.Context, _option: click.Parameter, said: str | None) -> Any:
+    """What an option says as JSON; None when it was not given."""
     try:
         return None if said is None else json.loads(said)
     except ValueError as error:
@@ -39,19 +40,28 @@ def list_listeners(platform: Platform, out: Output, limit: int) -> None:
 @click.option(
     "--on", multiple=True, required=True, metavar="TYPE", help="site.deploy.*, **.failed; repeatable."
 )
-@click.option("--when", "pattern", callback=_pattern, metavar="JSON", help='{"data": {"site": ["hello"]}}')
+@click.option("--when", "pattern", callback=as_json, metavar="JSON", help='{"data": {"site": ["hello"]}}')
 @click.option("--webhook", metavar="URL", help="What is called.")
+@click.option("--notify", metavar="TO", help="Who is told instead: an e-mail address, or a channel's name.")
+@click.option("--title", metavar="TEXT", help='The subject line: "{data.site} failed"')
+@click.option("--template", metavar="TEXT", help='The message: "{data.failure.message} {data.failure.hint}"')
 @click.option("--action", metavar="NAME", help="What is run instead: see flask listeners actions.")
 @click.option(
-    "--with", "given", callback=_pattern, metavar="JSON", help='Its parameters: {"site": "$.data.site"}'
+    "--with", "given", callback=as_json, metavar="JSON", help='Its parameters: {"site": "$.data.site"}'
 )
 @click.option("--key", metavar="FIELD", help="One after the other, of each value of this field of the data.")
+@click.option("--count", type=int, metavar="N", help="Not at each event, but when there were so many.")
+@click.option("--then", multiple=True, metavar="TYPE", help="When one of these follows; repeatable.")
+@click.option("--unless", multiple=True, metavar="TYPE", help="When none of these follows; repeatable.")
+@click.option("--within", type=float, metavar="SECONDS", help="In what time, for the three above.")
+@click.option("--for-each", metavar="FIELD", help="Of each value of this field by itself: data.site")
 @asks
 def add(platform: Platform, out: Output, /, name: str, pattern: Any, **asked: Any) -> None:
-    """Call an address when something happens, or run an action. The secret that calls are signed with is
-    printed once.
+    """Call an address when something happens, tell somebody, or run an action. The secret that calls are
+    signed with is printed once.
     """
     wish = {"name": name, "on": list(asked["on"]), "key": asked["key"], "when": pattern}
+    wish |= _condition(**asked)
     answer = platform.post(at("listeners"), do=_wanted(**asked), **wish)
     note = "The calls are signed with this secret (Standard Webhooks). It is shown this once:"
     secret = [note, answer["secret"]] if answer["secret"] else []
@@ -77,6 +87,7 @@ def show(platform: Platform, out: Output, listener_id: str) -> None:
     found = platform.get(at("listeners", listener_id))
     said = {name: found[name] for name in ("id", "name", "state", "key")}
     said |= {"on": " ".join(found["on"]), "when": found["when"] and json.dumps(found["when"])}
+    said |= {"waits for": _waits(found)} if _waits(found) else {}
     said |= {"does": _does(found), "created": when(found["created_at"]), "changed": when(found["changed_at"])}
     out.answer(found, fields(said))
 
@@ -145,9 +156,40 @@ def _attempt(call: Any) -> tuple[Any, ...]:
     )
 
 
-def _wanted(*, webhook: str | None, action: str | None, given: Any, **_others: Any) -> dict[str, Any]:
-    said = {"webhook": webhook and {"url": webhook}, "action": action, "with": given}
+def _wanted(*, webhook: str | None, action: str | None, given: Any, **others: Any) -> dict[str, Any]:
+    how = {"to": others["notify"], "title": others["title"], "template": others["template"]}
+    notify = {name: value for name, value in how.items() if value is not None}
+    said = {
+        "webhook": webhook and {"url": webhook},
+        "action": action,
+        "with": given,
+        "notify": notify or None,
+    }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _condition(*, within: float | None, for_each: str | None, **asked: Any) -> dict[str, Any]:
+    """What it waits for over several events."""
+    said = {
+        "count": asked["count"] and {"times": asked["count"]},
+        "then": asked["then"] and {"on": list(asked["then"])},
+        "unless": asked["unless"] and {"on": list(asked["unless"])},
+    }
+    wanted = {name: {**how, "within": within} for name, how in said.items() if how}
+    if bool(wanted) != (within is not None):
+        raise click.UsageError("Say --within SECONDS besides --count, --then or --unless, and only then.")
+    return {**wanted, **({"for_each": for_each} if for_each else {})}
+
+
+def _waits(listener: Any) -> str | None:
+    """A condition in words; None for one that answers each event."""
+    for_each = f" of one {listener['for_each']}" if listener["for_each"] else ""
+    if count := listener["count"]:
+        return f"{count['times']} within {count['within']:g} s{for_each}"
+    for name in ("then", "unless"):
+        if other := listener[name]:
+            return f"{name} {' '.join(other['on'])} within {other['within']:g} s{for_each}"
+    return None
 
 
 def _does(listener: Any) -> str:
@@ -157,4 +199,4 @@ def _does(listener: Any) -> str:
             [do["action"], *(f"{name}={text(value)}" for name, value in do.get("with", {}).items())]
         )
     [(kind, how)] = do.items()
-    return f"{kind} {how['url']}"
+    return f"{kind} {how['to' if kind == 'notify' else 'url']}"

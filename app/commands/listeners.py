@@ -1,18 +1,20 @@
 """Configuring listeners: what they wait for, what they do, and whether they do it now."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from app.commands.doing import KINDS, kind_of
+from app.commands.conditions import KINDS as CONDITIONS
+from app.commands.conditions import checked_condition
+from app.commands.doing import KINDS, kind_of, types_for
 from app.commands.names import checked_name
 from app.engine import LISTENERS_STREAM, Recording, new_id
 from app.engine.actions import ACTIONS, Action
-from app.engine.configured import ACTIVE, DISABLED, PAUSED
-from app.engine.fitting import check
+from app.engine.facts import ConditionMet
+from app.engine.hearing import ACTIVE, DISABLED, PAUSED
 from app.engine.listeners import LISTENERS
-from app.engine.signal import SIGNALS, types_like
+from app.engine.signal import SIGNALS
 from app.errors import Conflict, InvalidInput
 from app.models import listeners, webhooks
 from app.models.listeners import Configured
@@ -25,6 +27,8 @@ from app.signals.listeners import (
     ListenerUpdated,
 )
 
+#: The fields of a condition.
+CONDITION = (*CONDITIONS, "for_each")
 #: For how long a secret that was replaced is good besides the new one.
 OVERLAP = timedelta(hours=24)
 
@@ -38,6 +42,8 @@ class Wish:
     do: Mapping[str, Any]
     when: Mapping[str, Any] | None = None
     key: str | None = None
+    #: Over several events: `count`, `then` or `unless`, and `for_each`.
+    condition: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create_listener(
@@ -47,7 +53,8 @@ def create_listener(
     it of the listener's id.
 
     InvalidInput `name_invalid`, `type_unknown`, `pattern_invalid`, `pattern_never_matches`, `key_unknown`,
-    `do_invalid` and what else its kind of `do` refuses; Conflict `listener_exists`.
+    `do_invalid`, `condition_invalid`, `for_each_unknown`, and what else its kind of `do` refuses; Conflict
+    `listener_exists`.
     """
     log.lock(LISTENERS_STREAM)
     fields = _checked(log, wish)
@@ -61,8 +68,7 @@ def create_listener(
 
 
 def change_listener(log: Recording, listener_id: str, **changes: Any) -> Configured:
-    """Change what is named of a listener (`name`, `on`, `when`, `do`, `key`); what stays the same records
-    nothing.
+    """Change what is named of a listener (the fields of `Wish`); what stays the same records nothing.
 
     Raises what `create_listener` does, and NotFound `listener_not_found`. The kind of `do` stays, and the
     action that it names: what is open already is to be answered by it.
@@ -70,8 +76,9 @@ def change_listener(log: Recording, listener_id: str, **changes: Any) -> Configu
     log.lock(LISTENERS_STREAM)
     before = listeners.require(log.db, listener_id)
     spec = before.spec
-    was = Wish(before.name, spec["on"], spec["do"], spec["when"], spec["key"])
-    wish = replace(was, **changes)
+    condition = {name: spec.get(name) for name in CONDITION}
+    was = Wish(before.name, spec["on"], spec["do"], spec["when"], spec["key"], condition)
+    wish = replace(was, **{**changes, "condition": condition | changes.get("condition", {})})
     if KINDS[kind_of(wish.do)].action(wish.do) != spec["action"]:
         hint = "Configure another listener for that."
         raise InvalidInput("do_invalid", f"What {before.name} runs is {spec['action']}.", hint)
@@ -154,17 +161,17 @@ def _checked(log: Recording, wish: Wish, *, itself: str | None = None) -> dict[s
         hint = "Change that one, or take another name."
         raise Conflict("listener_exists", f"There is a listener called {name} already.", hint)
     kind = KINDS[kind_of(wish.do)]
-    types = list(set(check(list(wish.on), wish.when)) - set(types_like(kind.besides)))
-    if not types:
-        what = f"A {kind_of(wish.do)} never hears of {' or '.join(wish.on)}."
-        raise InvalidInput("pattern_never_matches", what, "It would tell of itself without an end.")
-    kind.check(log, wish.do, types)
+    types = types_for(wish.on, wish.when, wish.do)
+    condition = checked_condition(wish.condition, types, wish.do)
+    answered = [ConditionMet.type] if condition else types
+    kind.check(log, wish.do, answered)
     action = ACTIONS[kind.action(wish.do)]
-    _check_key(wish, action, types)
+    _check_key(wish, action, answered)
     return {
+        **condition,
         "name": name,
         "on": tuple(wish.on),
-        "besides": kind.besides,
+        "besides": (*kind.besides, *([ConditionMet.type] if condition else [])),
         "when": wish.when,
         "do": dict(wish.do),
         "key": wish.key,

@@ -5,7 +5,6 @@ the revision that its own transaction read.
 """
 
 import threading
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,12 +13,11 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from app.engine.cloudevents import attributes
 from app.engine.database import get_engine, storable
+from app.engine.hearing import DISABLED, PAUSED, Hearing, all_of, hearing_of
 from app.engine.index import Index
 from app.engine.listeners import LISTENERS, Listener
-from app.engine.matching import Node
-from app.engine.patterns import parse
 from app.engine.shelf import Entry
-from app.engine.signal import SIGNALS, Event, types_like
+from app.engine.signal import Event
 from app.engine.tables import events, listener_versions
 
 #: The stream of all that happens to listeners.
@@ -27,24 +25,8 @@ STREAM = "/listeners"
 #: Versions that ended so many revisions ago are forgotten.
 KEEP = 10_000
 
-ACTIVE, PAUSED, DISABLED = "active", "paused", "disabled"
-
 _REVISION = select(func.coalesce(func.max(events.c.sequence), 0)).where(events.c.stream == STREAM)
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """A listener, built in or configured, with all that decides which events it answers."""
-
-    listener: Listener
-    pattern: Node | None = None
-    state: str = ACTIVE
-
-    def accepts(self, event: Event) -> bool:
-        """Whether it answers an event of one of its types."""
-        known = self.listener.accepts(event.data)
-        return known and (self.pattern is None or self.pattern.holds(attributes(event)))
 
 
 class Configured:
@@ -69,8 +51,13 @@ class Configured:
         return revision
 
     def matching(self, event: Event, revision: int) -> list[Listener]:
-        """The listeners that answer an event under a revision, in the order in which they were configured."""
-        return self._index.matching(attributes(event), revision) if len(self._index) else []
+        """The listeners that answer an event under a revision, in the order in which they were configured,
+        each once, in how many ways it may hear it.
+        """
+        if not len(self._index):
+            return []
+        found = self._index.matching(attributes(event), revision)
+        return list({listener.name: listener for listener in found}.values())
 
     def is_paused(self, listener: str) -> bool:
         """Whether what a listener answers waits: one that is configured, or a built-in one."""
@@ -107,23 +94,24 @@ class Configured:
         if row.until is None and row.state == PAUSED:
             self._paused |= {row.listener}
         try:
-            hearing = hearing_of(row)
+            heard = all_of(row)
         except Exception as error:  # whatever it is, it is told, and the version is left out
             if row.until is None:
                 self._unread[row.listener, row.since] = str(error)
             where = {"listener": row.listener, "name": row.name, "since": row.since}
             _log.error("listener could not be read and answers nothing here", **where, error=repr(error))
             return
-        if hearing is not None and row.state != DISABLED:
+        for number, hearing in enumerate(heard if row.state != DISABLED else ()):
             types = frozenset(hearing.listener.types)
-            entry = Entry(row.listener, hearing.listener, types, hearing.pattern, row.since, row.until)
-            self._index.add(entry)
+            id_ = _entry_of(row.listener, number)
+            self._index.add(Entry(id_, hearing.listener, types, hearing.pattern, row.since, row.until))
 
     def _end(self, row: Row[Any]) -> None:
         self._paused -= {row.listener}
         unread = self._unread.pop((row.listener, row.since), None)
         if unread is None and row.spec is not None and row.state != DISABLED:
-            self._index.close(row.listener, row.until)
+            for number in range(len(all_of(row))):
+                self._index.close(_entry_of(row.listener, number), row.until)
 
 
 def find(db: Connection, name: str) -> Hearing | None:
@@ -133,7 +121,7 @@ def find(db: Connection, name: str) -> Hearing | None:
     """
     if (built_in := LISTENERS.get(name)) is not None:
         return Hearing(built_in)
-    row = _newest(db, name)
+    row = newest(db, name)
     try:
         return None if row is None or row.until is not None else hearing_of(row)
     except Exception as error:  # as in `_begin`
@@ -143,45 +131,21 @@ def find(db: Connection, name: str) -> Hearing | None:
 
 def is_deleted(db: Connection, name: str) -> bool:
     """Whether a listener that was configured once is there no more."""
-    row = _newest(db, name)
+    row = newest(db, name)
     return row is not None and row.spec is not None and row.until is not None
 
 
-def _newest(db: Connection, name: str) -> Row[Any] | None:
+def newest(db: Connection, name: str) -> Row[Any] | None:
+    """The newest version of a listener; it has an end when the listener is deleted."""
     if name != storable(name):
         return None
     of_it = select(listener_versions).where(listener_versions.c.listener == name)
     return db.execute(of_it.order_by(listener_versions.c.since.desc()).limit(1)).one_or_none()
 
 
-def hearing_of(row: Row[Any]) -> Hearing | None:
-    """What a version says; None for a built-in one. Raises whatever reading it raises."""
-    listener = listener_of(row)
-    if listener is None:
-        return None
-    when = row.spec.get("when")
-    return Hearing(listener, None if when is None else parse(when), row.state)
-
-
-def listener_of(row: Row[Any]) -> Listener | None:
-    """The listener of a version; None for a built-in one, of which nothing but its state is a row."""
-    if row.spec is None:
-        return None
-    spec = row.spec
-    return Listener(
-        name=row.listener,
-        types=_heard(tuple(spec["on"]), tuple(spec.get("besides", ())), len(SIGNALS)),
-        action=spec["action"],
-        outer=spec["outer"],
-        follower=True,
-        key=spec.get("key"),
-    )
-
-
-@lru_cache(maxsize=10_000)
-def _heard(on: tuple[str, ...], besides: tuple[str, ...], _declared: int) -> tuple[str, ...]:
-    unheard = set(types_like(besides))
-    return tuple(type_ for type_ in types_like(on) if type_ not in unheard)
+def _entry_of(listener: str, number: int) -> str:
+    """What the index calls one of the ways in which a listener hears."""
+    return f"{listener} {number}" if number else listener
 
 
 def here() -> Configured:

@@ -1,6 +1,8 @@
 """What the engine itself records about flows, reactions and replays."""
 
-from typing import Any, Self
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal, Self
 
 from app.engine.signal import Event, FailureSignal, Signal
 
@@ -72,6 +74,39 @@ class ReactionLooped(Signal, type="platform.reaction.looped"):
             event_type=event.type,
             reason=reason,
         )
+
+
+class ConditionMet(Signal, type="listener.condition_met"):
+    """What a listener waits for over several events has come, or has stayed away for long enough.
+
+    Fields: the listener and its name; the `kind` of condition; the `entity` that it is about, "" when it
+    tells none apart; the events that it was met by, from when to when they came, and within how many seconds
+    they were to.
+    """
+
+    listener_id: str
+    name: str
+    kind: Literal["count", "sequence", "absence"]
+    entity: str
+    events: tuple[str, ...]
+    first_at: datetime
+    last_at: datetime
+    within_s: float
+
+    @property
+    def stream(self) -> str:
+        """The stream of what is met for one entity of the listener."""
+        return f"/conditions/{self.listener_id}/{sha256(self.entity.encode()).hexdigest()[:16]}"
+
+    @property
+    def subject(self) -> str:
+        """The listener."""
+        return self.listener_id
+
+    @property
+    def label(self) -> str:
+        """Its name, and the entity."""
+        return f"{self.name} {self.entity}".strip()[:200]
 
 
 class FlowStalled(_OfFlow, FailureSignal, type="platform.flow.stalled"):

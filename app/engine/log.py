@@ -1,6 +1,7 @@
 """The append-only log: streams and their locks, appending, sealing into one gap-free order, and reading."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, text
@@ -127,6 +128,17 @@ def read(
     if types is not None:
         query = query.where(events.c.type.in_(types))
     return [event_of(row) for row in db.execute(query)]
+
+
+def events_of_types(db: Connection, types: Sequence[str], *, after: int, until: datetime) -> Iterator[Event]:
+    """Events of some types behind a serial and up to an instant, sealed or not, in the order of their coming."""
+    while True:
+        query = _all_events().where(events.c.type.in_(types), events.c.serial > after, events.c.time <= until)
+        found = [event_of(row) for row in db.execute(query.order_by(events.c.serial).limit(200))]
+        yield from found
+        if len(found) < 200:
+            return
+        after = found[-1].serial
 
 
 def read_flow(db: Connection, flow: str) -> list[Event]:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, func, select
 
 from app.engine import configured, declared, log
-from app.engine.configured import DISABLED, Hearing
+from app.engine.hearing import DISABLED, NOTE, Hearing
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.reactions import DONE, READY, RUNNING, WAITING
 from app.engine.signal import Event
@@ -55,7 +55,7 @@ class Preview:
 def resolve(db: Connection, wish: Wish) -> tuple[Hearing, int, int]:
     """The listener, and the range as positions: behind the first, up to the second.
 
-    NotFound `listener_not_found`; Conflict `listener_disabled`; InvalidInput `rate_invalid`, `range_invalid`,
+    NotFound `listener_not_found`; Conflict `listener_disabled`, `listener_has_condition`; InvalidInput `rate_invalid`, `range_invalid`,
     `range_empty`.
     """
     hearing = configured.find(db, wish.listener)
@@ -65,24 +65,28 @@ def resolve(db: Connection, wish: Wish) -> tuple[Hearing, int, int]:
         raise Conflict(
             "listener_disabled", "This listener is disabled and answers nothing.", "Resume it first."
         )
+    if hearing.listener.action == NOTE:
+        what = "This listener waits for several events, and each counts when it happens."
+        hint = "Past events cannot be given to it again. Preview its `on` to see how often they came."
+        raise Conflict("listener_has_condition", what, hint)
     if wish.rate is not None and not SLOWEST <= wish.rate <= FASTEST:
         hint = f"Say from {SLOWEST:g} to {FASTEST:g} reactions per second, or nothing for no limit."
         raise InvalidInput("rate_invalid", f"{wish.rate:g} reactions per second is no rate.", hint)
-    return hearing, *bounds(db, wish.first, wish.last)
+    after, until = bounds(db, wish.first, wish.last)
+    if after >= until:
+        what = f"No event lies in this range: the log has the positions 1 to {log.last_position(db)}."
+        raise InvalidInput("range_empty", what, "Give other bounds, or none for the whole log.")
+    return hearing, after, until
 
 
 def bounds(db: Connection, first: Bound | None, last: Bound | None) -> tuple[int, int]:
-    """A range as positions: behind the first, up to the second. InvalidInput `range_invalid`,
-    `range_empty`.
+    """A range as positions: behind the first, up to the second, which lies before it when there is no event.
+    InvalidInput `range_invalid`.
     """
-    newest = log.last_position(db)
-    after, until = _before(db, first, newest), _up_to(db, last, newest)
     if type(first) is type(last) and first is not None and first > last:  # type: ignore[operator]  # of one type
         raise InvalidInput("range_invalid", "The range ends before it begins.", "Swap its ends.")
-    if after >= until:
-        what = f"No event lies in this range: the log has the positions 1 to {newest}."
-        raise InvalidInput("range_empty", what, "Give other bounds, or none for the whole log.")
-    return after, until
+    newest = log.last_position(db)
+    return _before(db, first, newest), _up_to(db, last, newest)
 
 
 def preview(db: Connection, wish: Wish) -> Preview:

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, exists, func, select, update
 
 from app.engine import configured, past, replays
-from app.engine.configured import DISABLED, Hearing
 from app.engine.database import reading
 from app.engine.facts import ReplayCompleted, replay_stream
+from app.engine.hearing import DISABLED, Hearing
 from app.engine.reactions import DONE, OPEN, RESEND_SECONDS, RUNNING
 from app.engine.recording import Recording, recording
 from app.engine.recovery import apart

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from app.engine.configured import Hearing
+from app.engine.hearing import Hearing
 from app.engine.log import EVENT_COLUMNS, event_of
 from app.engine.past import Bound, bounds, place
 from app.engine.signal import Event
@@ -38,10 +38,8 @@ class Retrospect:
 
 
 def look_back(db: Connection, hearing: Hearing, first: Bound, last: Bound | None, samples: int) -> Retrospect:
-    """What a listener would have answered from the first to the last, both included. It must be configured;
-    limits, loops and what it is paused for do not count.
-
-    InvalidInput `range_invalid`, `range_empty`.
+    """What a listener would have answered from the first to the last, both included, whatever would have
+    kept it from doing so. InvalidInput `range_invalid`.
     """
     after, until = bounds(db, first, last)
     cursor, looked_at, oldest, more = until + 1, 0, None, True

@@ -192,6 +192,20 @@ listener_versions = Table(
     Index("ix_listener_versions_until", "until"),
 )
 
+#: What counts for a listener's condition, until it is met or too old.
+condition_matches = Table(
+    "condition_matches",
+    metadata,
+    Column("listener", String(200), primary_key=True),
+    Column("entity", String(200), primary_key=True),
+    Column("role", String(10), primary_key=True),  # first or then
+    Column("serial", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", String(36), nullable=False),
+    Column("at", Timestamp(), nullable=False),
+    Column("until", Timestamp(), nullable=False),
+    Index("ix_condition_matches_until", "until"),
+)
+
 #: Past events given to one listener again: `after` < position <= `until`, worked off up to `cursor`.
 replays = Table(
     "replays",

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from app.engine.cloudevents import attributes
-from app.engine.configured import DISABLED, hearing_of
 from app.engine.database import storable
+from app.engine.hearing import DISABLED, hearing_of
 from app.engine.matching import Node
 from app.engine.patterns import shown
 from app.engine.signal import Event

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, String, Table, insert, select, update
 
 from app.engine import Timestamp, fold, folded, metadata
-from app.engine.configured import ACTIVE, DISABLED, PAUSED
+from app.engine.hearing import ACTIVE, DISABLED, PAUSED
 from app.engine.tables import listener_versions as versions
 from app.errors import NotFound
 from app.signals.listeners import (
@@ -74,6 +74,12 @@ def named(db: Connection, name: str) -> Configured | None:
     """A configured listener by its name."""
     row = db.execute(_CONFIGURED.where(listeners.c.name == name)).one_or_none()
     return None if row is None else Configured(*row)
+
+
+def telling(db: Connection, recipient: str) -> list[str]:
+    """The names of the listeners that tell this recipient."""
+    to = versions.c.spec["do"]["notify"]["to"].as_string()
+    return list(db.execute(select(listeners.c.name).join(versions, _now).where(to == recipient)).scalars())
 
 
 def page(db: Connection, limit: int, after: str | None = None) -> list[Configured]:

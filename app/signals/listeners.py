@@ -37,13 +37,18 @@ class ListenerSpecified(ListenerSignal):
     """Base of what says all that a listener is: `on` are globs of types, `besides` types that it never hears,
     `when` is a pattern over the event.
 
-    `do` has one entry, which says what is done: `webhook` for now. `action` is the name of the action that
-    does it, `outer` whether that touches a service.
+    With one of `count`, `then` and `unless` it waits for several events, of each entity by itself that
+    `for_each` tells apart: it answers the fact that they have come, or have stayed away. `do` says what is done;
+    `action` is the name of the action that does it, `outer` whether that touches a service.
     """
 
     on: tuple[str, ...]
     besides: tuple[str, ...] = ()
     when: dict[str, Any] | None = None
+    count: dict[str, Any] | None = None
+    then: dict[str, Any] | None = None
+    unless: dict[str, Any] | None = None
+    for_each: str | None = None
     do: dict[str, Any]
     key: str | None = None
     action: str

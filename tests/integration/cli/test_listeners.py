@@ -50,3 +50,29 @@ def test_what_means_nothing_is_told(terminal: Any) -> None:
     assert "[ssrf_blocked]" in terminal.error(*add, inside, "--on", "site.deploy.*")
     for command in ("show", "attempts", "rotate-secret", "pause", "delete"):
         assert "[listener_not_found]" in terminal.error("listeners", command, "nobody")
+
+
+def test_actions_are_run_and_conditions_are_said_in_words(terminal: Any, at_once: None, folder: Any) -> None:
+    assert "deploys.roll_back" in terminal("listeners", "actions")
+    run = ("--action", "deploys.cancel", "--with", '{"site": "hello"}')
+    added = (
+        "listeners",
+        "add",
+        "three",
+        "--on",
+        "**.failed",
+        "--count",
+        "3",
+        "--for-each",
+        "data.site",
+        *run,
+    )
+    assert "--within" in terminal.error(*added, code=2)
+    terminal(*added, "--within", "3600")
+    stays = ("--unless", "site.deploy.completed", "--within", "600")
+    terminal("listeners", "add", "late", "--on", "site.deploy.requested", *stays, *run)
+    late, three = terminal.json("listeners", "list")
+    assert "3 within 3600 s of one data.site" in terminal("listeners", "show", three["id"])
+    said = terminal("listeners", "show", late["id"])
+    assert "unless site.deploy.completed within 600 s" in said
+    assert "deploys.cancel site=hello" in said

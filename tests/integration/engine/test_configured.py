@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import update
 
 from app.engine import configured, log, new_id, now, reading, recording, replays, retrospect
-from app.engine.configured import Hearing
 from app.engine.coverage import missing_now
 from app.engine.database import writing
+from app.engine.hearing import Hearing
 from app.engine.listeners import Listener
 from app.engine.patterns import parse
 from app.engine.rebuild import verify
