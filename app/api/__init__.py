@@ -1,5 +1,8 @@
 """The HTTP API: each endpoint parses, does one command or one query, and serialises."""
 
+from app.api import again as again
+from app.api import backfill as backfill
+from app.api import channels as channels
 from app.api import coverage as coverage
 from app.api import deploy_hooks as deploy_hooks
 from app.api import deploys as deploys

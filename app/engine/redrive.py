@@ -1,23 +1,44 @@
-"""Dead letters: a dead reaction is tried again, or many by a filter, or one is given up for good."""
+"""Dead letters: a dead reaction is tried again, or many by a filter, or one is given up for good. And what a
+listener that people configured has answered is answered once more.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, literal, or_, select, update
 
-from app.engine import ordering, waits
-from app.engine.facts import ReactionRedriven, ReactionSkipped
-from app.engine.reactions import DEAD, SKIPPED, WAITING, Alike
+from app.engine import ordering, past, replays, waits
+from app.engine.facts import ReactionRedriven, ReactionSkipped, replay_stream
+from app.engine.past import Wish
+from app.engine.reactions import DEAD, DONE, OPEN, SKIPPED, WAITING, Alike
 from app.engine.recording import Recording
-from app.engine.signal import SIGNALS, ReactionDeadLettered
+from app.engine.replays import Replay
+from app.engine.signal import SIGNALS, Event, ReactionDeadLettered
 from app.engine.tables import events, reactions
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 
 #: At most so many are let go in one transaction: two seconds in which nobody else writes to SQLite.
 MOST = 500
-GIVEN_UP = "given_up"
+GIVEN_UP, FAILED, RETRY = "given_up", "failed", "retry"
 
 _IS_DEAD = reactions.c.state == literal(DEAD, literal_execute=True)  # spelt out: the index has it so
+_HAS_FAILED = reactions.c.outcome == literal(FAILED, literal_execute=True)
+_other = reactions.alias()
+#: What a listener has answered to the same event with success, or is about to, or has failed at later.
+_SINCE = (
+    select(_other.c.id)
+    .where(
+        _other.c.event == reactions.c.event,
+        _other.c.listener == reactions.c.listener,
+        _other.c.id != reactions.c.id,
+        or_(
+            _other.c.state.in_(OPEN),
+            (_other.c.state == DONE) & (_other.c.outcome != FAILED),
+            (_other.c.generation > reactions.c.generation) & _other.c.state.in_((DEAD, DONE)),
+        ),
+    )
+    .exists()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,8 @@ class Wanted(Alike):
     under: str = "/"
     #: They come behind the one with this id.
     after: str | None = None
+    #: Also those that ended as failed, of a configured `listener`; none whose event was answered since.
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +75,8 @@ def redrive_many(work: Recording, wanted: Wanted, limit: int = MOST) -> Redriven
     work.lock(*{row.stream for row in chosen})
     ids = [row.id for row in chosen]
     by_event = select(reactions).join(events, events.c.id == reactions.c.event).order_by(events.c.serial)
-    dead = work.db.execute(by_event.where(reactions.c.id.in_(ids), _IS_DEAD)).all()
+    still = or_(*_states(wanted))
+    dead = work.db.execute(by_event.where(reactions.c.id.in_(ids), still)).all()
     for row in dead:
         _begin_again(work, row)
     return Redriven(len(dead), following)
@@ -66,9 +90,43 @@ def count_wanted(db: Connection, wanted: Wanted, limit: int = MOST) -> Redriven:
 
 def _choose(db: Connection, wanted: Wanted, limit: int) -> tuple[list[Any], str | None]:
     """The first of those that are wanted, and the last of these when there are more."""
-    query = select(reactions.c.id, reactions.c.stream).where(*_conditions(wanted)).order_by(reactions.c.id)
-    found = db.execute(query.limit(limit + 1)).all()
-    return list(found[:limit]), found[limit - 1].id if len(found) > limit else None
+    found = list[Any]()
+    for state in _states(wanted):  # one by one, so that each is looked up in its index
+        query = select(reactions.c.id, reactions.c.stream).where(state, *_conditions(wanted))
+        found += db.execute(query.order_by(reactions.c.id).limit(limit + 1))
+    found.sort(key=lambda row: row.id)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def once_more(work: Recording, listener: str, event: Event) -> str | Replay:
+    """Let a configured listener answer a sealed event again, whatever became of it: a reaction that failed,
+    or waits for its next attempt, is tried now, and its id returned; else a replay of this one event begins.
+
+    NotFound `listener_not_found`; Conflict `listener_disabled`, `reaction_open`; InvalidInput
+    `event_not_heard`.
+    """
+    place = past.place(event)
+    wish = Wish(listener, place, place, again=True)
+    hearing, *_ = past.resolve(work.db, wish)
+    work.lock(event.stream, replay_stream(listener))
+    of_it = (reactions.c.event == event.id, reactions.c.listener == listener)
+    newest = select(reactions).where(*of_it).order_by(reactions.c.generation.desc()).limit(1)
+    row = work.db.execute(newest).one_or_none()
+    if row is None and not hearing.hears(event):
+        hint = "Why: flask events explain EVENT --listener ID"
+        raise InvalidInput("event_not_heard", "This listener does not answer that event.", hint)
+    retried = row is not None and (row.state, row.waits_for) == (WAITING, RETRY)
+    if row is not None and row.state in OPEN and not retried:
+        hint = "It is under way, or waits for its turn or its listener: see the reaction."
+        raise Conflict("reaction_open", f"The event is being answered: {row.id} is {row.state}.", hint)
+    if row is not None and retried:
+        work.let_go(reactions.c.id == row.id)
+        _tell(work, ReactionRedriven, row)
+    elif row is not None and (row.state == DEAD or row.outcome == FAILED):
+        _begin_again(work, row)
+    else:
+        return replays.start(work, wish)
+    return str(row.id)
 
 
 def give_up(work: Recording, reaction: str) -> None:
@@ -86,10 +144,16 @@ def give_up(work: Recording, reaction: str) -> None:
 
 def _conditions(wanted: Wanted) -> list[Any]:
     under = reactions.c.stream.startswith(wanted.under, autoescape=True)
-    found = [_IS_DEAD, under, *wanted.conditions()]
+    found = [under, *wanted.conditions()]
+    if wanted.failed:
+        found.append(~_SINCE)
     if wanted.after is not None:
         found.append(reactions.c.id > wanted.after)
     return found
+
+
+def _states(wanted: Wanted) -> list[ColumnElement[bool]]:
+    return [_IS_DEAD, _HAS_FAILED] if wanted.failed else [_IS_DEAD]
 
 
 def _lock(work: Recording, reaction: str) -> Row[Any]:
