@@ -2,7 +2,6 @@
 
 from app.api import again as again
 from app.api import backfill as backfill
-from app.api import channels as channels
 from app.api import coverage as coverage
 from app.api import deploy_hooks as deploy_hooks
 from app.api import deploys as deploys

@@ -3,7 +3,6 @@
 from flask import Flask
 
 from app.cli import listening as listening
-from app.cli.channels import channels
 from app.cli.deploy import deploy
 from app.cli.deploys import deploys
 from app.cli.doctor import doctor

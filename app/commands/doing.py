@@ -7,7 +7,9 @@ from typing import Any
 
 from app.engine import Recording
 from app.engine.actions import ACTIONS, Action
+from app.engine.fitting import check as check_types
 from app.engine.parameters import check
+from app.engine.signal import types_like
 from app.errors import InvalidInput
 
 #: What it does, as its `do` has it.
@@ -42,6 +44,20 @@ def kind_of(do: Do) -> str:
     if others := sorted(do.keys() - {kind} - KINDS[kind].more):
         raise InvalidInput("do_invalid", f"A {kind} takes no {', '.join(others)}.", "Leave it out.")
     return kind
+
+
+def types_for(on: Sequence[str], when: Any, do: Do | None) -> list[str]:
+    """The types of events that a listener on these globs, under this pattern, can answer by what it does.
+
+    InvalidInput `type_unknown`, `pattern_invalid`, `pattern_never_matches`, `do_invalid`.
+    """
+    besides = () if do is None else KINDS[kind_of(do)].besides
+    unheard = set(types_like(besides))
+    types = [type_ for type_ in check_types(on, when) if type_ not in unheard]
+    if not types and do is not None:
+        what = f"A {kind_of(do)} never hears of {' or '.join(on)}."
+        raise InvalidInput("pattern_never_matches", what, "It would tell of itself without an end.")
+    return types
 
 
 def _check_action(_log: Recording, do: Do, types: Sequence[str]) -> None:
