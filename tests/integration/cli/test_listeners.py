@@ -1,6 +1,9 @@
 """Listeners on the command line: added, shown, paused, removed, and the calls that they have made."""
 
+import re
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,3 +79,15 @@ def test_actions_are_run_and_conditions_are_said_in_words(terminal: Any, at_once
     said = terminal("listeners", "show", late["id"])
     assert "unless site.deploy.completed within 600 s" in said
     assert "deploys.cancel site=hello" in said
+
+
+def test_what_the_how_to_types_is_taken(terminal: Any) -> None:
+    page = Path(__file__).parents[3] / "docs" / "howto" / "listen-to-events.md"
+    said = re.findall(r"^flask (listeners add (?:.*\\\n)*.*)", page.read_text(), re.MULTILINE)
+    assert len(said) == 6
+    for line in said:
+        words = shlex.split(line.replace("\\\n", " "))
+        terminal(
+            *("http://127.0.0.1:9/" if "example.org" in word or word == "..." else word for word in words)
+        )
+    assert len(terminal.json("listeners", "list")) == len(said)
