@@ -10,20 +10,22 @@ from app.engine.discovery import discover
 from app.engine.health import DatabaseAway
 from app.errors import RetryableError
 from app.gateway.blocks import IntegrityProblem
-from app.gateway.wsgi import create_gateway
+from app.gateway.wsgi import Live, create_gateway
 from app.models import integrity, sites
 from app.services.storage import open_storage
+from app.services.traffic import open_traffic
 from app.signals.storage import IntegrityFailed
 from config.settings import settings_or_exit
 
 log = structlog.get_logger()
 
 
-def live_root(slug: str) -> str | None:
-    """The root CID of what a site serves. RetryableError when the database does not answer."""
+def live(slug: str) -> Live | None:
+    """What a site serves. RetryableError when the database does not answer."""
     try:
         with reading() as db:
-            return sites.live_root(db, slug)
+            found = sites.live(db, slug)
+            return None if found is None else Live(*found)
     except DatabaseAway as error:
         message, hint = "The database does not answer.", "Try again in a few seconds."
         raise RetryableError("database_unavailable", message, hint) from error
@@ -60,4 +62,5 @@ def report(problem: IntegrityProblem) -> None:
 settings = settings_or_exit()
 discover("app.models", "tasks", "workflows")
 faults.install_from_environment()
-app = create_gateway(open_storage(), live_root, report, urlsplit(settings.gateway_url).hostname or "")
+host = urlsplit(settings.gateway_url).hostname or ""
+app = create_gateway(open_storage(), live, report, host, open_traffic())

@@ -1,11 +1,11 @@
 """Asking for a deploy, and noting that an upload was refused at the door."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from app.commands.sites import locked_site
 from app.engine import Failure, Recording, new_id
 from app.errors import InvalidInput, PlatformError, RetryableError
-from app.models import deploys
+from app.models import deploys, gates
 from app.models.deploys import Deploy
 from app.signals.deploys import ArchiveSource, DeployRequested, Trigger
 from app.signals.storage import UploadFailed
@@ -28,10 +28,12 @@ def start_deploy(
 ) -> Deploy:
     """Ask for a deploy of a spooled archive: it draws the site's next intent number.
 
-    NotFound `site_not_found`, InvalidInput `version_invalid` (a field is too long).
+    NotFound `site_not_found`, InvalidInput `version_invalid` (a field is too long), Conflict `site_locked`
+    or `quota_exceeded`.
     """
     said = _checked(version or Version())
     site = locked_site(log, slug)
+    gates.check_unlocked(site)
     deploy_id = new_id()
     log.record(
         DeployRequested(
@@ -42,9 +44,7 @@ def start_deploy(
             trigger=trigger,
             source=source,
             requested_by=log.origin.actor,
-            ref=said.ref,
-            commit=said.commit,
-            message=said.message,
+            **asdict(said),
         )
     )
     return deploys.require(log.db, deploy_id)

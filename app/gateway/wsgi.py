@@ -7,7 +7,9 @@ under `/ipfs/` on the gateway's own host.
 import ipaddress
 import json
 import re
+import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
@@ -18,39 +20,68 @@ from app.errors import InvalidInput, PlatformError, RetryableError
 from app.gateway import pages
 from app.gateway.blocks import Blocks, Report
 from app.gateway.content import Visit
+from app.gateway.counting import Counted
 from app.gateway.mount import Mount
 from app.services.storage.port import Storage
+from app.services.traffic.port import Answered, Journal
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _CONTENT = re.compile(rb"/ipfs/([^/]+)(.*)", re.DOTALL)
 _PERHAPS = "Perhaps its name is misspelt, or its first deploy is still under way."
 _METHODS = ("GET", "HEAD")
 
-#: The root CID of a site's live deploy by its slug; None when there is no such site or nothing is live.
-Sites = Callable[[str], str | None]
+#: Variable of the environment: the id of the site whose traffic a request is, "" of none. Without it the
+#: request does not count.
+_SITE = "antiphon.site"
+
+
+class Live(NamedTuple):
+    """What a site serves: the root CID of its live deploy, None when there is none."""
+
+    site_id: str
+    root: str | None
+    paused: bool = False
+
+
+#: What the site of a slug serves; None when there is no such site.
+Sites = Callable[[str], Live | None]
 
 
 def create_gateway(
-    storage: Storage, sites: Sites, report_integrity: Report, host: str = "localhost"
+    storage: Storage,
+    sites: Sites,
+    report_integrity: Report,
+    host: str = "localhost",
+    journal: Journal | None = None,
 ) -> WSGIApplication:
     """Serve the blocks of `storage`: a site under `<slug>.<host>`, any content under `<host>/ipfs/<cid>/`.
 
     Host names are compared without their port; an IP address and `localhost` stand for the bare host.
-    `report_integrity` is told of every block that is gone or damaged, each time; it must not raise.
+    `report_integrity` is told of every block that is gone or damaged, each time; it must not raise. What went
+    out is noted in the `journal`.
     """
-    return _Gateway(storage, sites, report_integrity, host.lower())
+    return _Gateway(storage, sites, report_integrity, host.lower(), journal)
 
 
 class _Gateway:
-    def __init__(self, storage: Storage, sites: Sites, report: Report, host: str) -> None:
+    def __init__(
+        self, storage: Storage, sites: Sites, report: Report, host: str, journal: Journal | None
+    ) -> None:
         self._storage = storage
         self._sites = sites
         self._report = report
         self._host = host
+        self._journal = journal
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
-        return self._respond(request)(environ, start_response)
+        environ[_SITE] = ""
+        response = self._respond(Request(environ))
+        pieces = response(environ, start_response)
+        journal, site = self._journal, environ.get(_SITE)
+        if journal is None or site is None:
+            return pieces
+        status = response.status_code
+        return Counted(pieces, lambda size: journal.note(Answered(_milliseconds(), site, status, size)))
 
     def _respond(self, request: Request) -> Response:
         if request.method not in _METHODS:
@@ -74,14 +105,20 @@ class _Gateway:
         if host in (self._host, "localhost") or _is_address(host):
             return self._bare(request, path)
         slug, dot, rest = host.partition(".")
-        root = self._sites(slug) if dot and rest == self._host and _SLUG.fullmatch(slug) else None
-        if root is None:
+        live = self._sites(slug) if dot and rest == self._host and _SLUG.fullmatch(slug) else None
+        if live is not None:
+            request.environ[_SITE] = live.site_id
+        if live is not None and live.paused:
+            text = "Its operator has paused it. It may be back soon."
+            return pages.page(503, "This site is paused", text)
+        if live is None or live.root is None:
             text = f"No site is live at {host or 'this address'}. {_PERHAPS}"
             return pages.page(404, "Nothing here yet", text)
-        return self._visit(request, Mount.at(Cid.parse(root), path, site=slug))
+        return self._visit(request, Mount.at(Cid.parse(live.root), path, site=slug))
 
     def _bare(self, request: Request, path: bytes) -> Response:
         if path == b"/healthz":
+            del request.environ[_SITE]
             response = Response(json.dumps({"status": "ok"}) + "\n", mimetype="application/json")
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -98,6 +135,10 @@ class _Gateway:
     def _visit(self, request: Request, mount: Mount) -> Response:
         blocks = Blocks(self._storage, mount, self._report)
         return Visit(request, mount, blocks, Reader(blocks.get)).answer()
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _host_of(request: Request) -> str:

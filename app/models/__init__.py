@@ -3,12 +3,14 @@
 from app.models import credentials as credentials
 from app.models import deploys as deploys
 from app.models import domains as domains
+from app.models import gates as gates
 from app.models import hooks as hooks
 from app.models import idempotency as idempotency
 from app.models import integrity as integrity
 from app.models import listeners as listeners
 from app.models import notifications as notifications
 from app.models import publishing as publishing
+from app.models import quotas as quotas
 from app.models import sign_in as sign_in
 from app.models import sites as sites
 from app.models import tokens as tokens

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -18,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.engine import Timestamp, fold, folded, metadata
+from app.engine import Json, Timestamp, fold, folded, metadata
 from app.errors import NotFound
 from app.signals.deploys import DeployRequested
 from app.signals.rollback import RollbackRequested
@@ -38,6 +39,8 @@ sites = folded(
         Column("published_intent", Integer, nullable=False),  # the highest number fulfilled
         Column("created_at", Timestamp(), nullable=False),
         Column("deleted", Boolean, nullable=False),
+        Column("locked", Json(), nullable=True),  # who refuses new deploys, and why
+        Column("paused", Json(), nullable=True),  # who refuses its visitors, and why
         Index(
             "uq_sites_slug",
             "slug",
@@ -64,6 +67,8 @@ class Site:
     published_intent: int
     created_at: datetime
     deleted: bool
+    locked: dict[str, Any] | None
+    paused: dict[str, Any] | None
 
 
 def get(db: Connection, site_id: str) -> Site | None:
@@ -98,12 +103,15 @@ def page(db: Connection, limit: int, after: str | None = None, only: str | None 
     return [Site(*row) for row in db.execute(query)]
 
 
-_LIVE_ROOT = select(sites.c.live_cid).where(sites.c.slug == bindparam("slug"), ~sites.c.deleted)
+_LIVE = select(sites.c.id, sites.c.live_cid, sites.c.paused.is_not(None)).where(
+    sites.c.slug == bindparam("slug"), ~sites.c.deleted
+)
 
 
-def live_root(db: Connection, slug: str) -> str | None:
-    """The CID that the site of this slug serves; None when there is no such site or nothing is live."""
-    return db.execute(_LIVE_ROOT, {"slug": slug}).scalar()
+def live(db: Connection, slug: str) -> tuple[str, str | None, bool] | None:
+    """The id of the site of this slug, the CID that it serves, if any, and whether it is paused."""
+    row = db.execute(_LIVE, {"slug": slug}).one_or_none()
+    return None if row is None else (row[0], row[1], row[2])
 
 
 @fold(SiteCreated)

@@ -9,7 +9,7 @@ from werkzeug.test import Client, TestResponse
 from app.content.cid import Cid
 from app.content.importer import Imported, import_tree
 from app.gateway.blocks import IntegrityProblem
-from app.gateway.wsgi import create_gateway
+from app.gateway.wsgi import Live, create_gateway
 from app.services.storage.memory import MemoryStorage
 from app.services.storage.port import Storage
 
@@ -35,7 +35,11 @@ class World:
     reports: list[IntegrityProblem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client = Client(create_gateway(self.storage, self.live.get, self.reports.append))
+        self.client = Client(create_gateway(self.storage, self.find, self.reports.append))
+
+    def find(self, slug: str) -> Live | None:
+        """What the gateway asks of the database."""
+        return Live(slug, self.live[slug]) if slug in self.live else None
 
     def deploy(self, slug: str, files: Mapping[str, bytes], folders: Iterable[str] = ()) -> Imported:
         """Make these files the live deploy of a site."""

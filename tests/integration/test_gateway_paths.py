@@ -195,7 +195,7 @@ def test_the_gateway_may_live_under_another_host() -> None:
     world = World()
     root = world.deploy("hello", {"index.html": b"here"}).root
     assert isinstance(world.storage, MemoryStorage)
-    client = Client(create_gateway(world.storage, world.live.get, world.reports.append, "Sites.Example.Org"))
+    client = Client(create_gateway(world.storage, world.find, world.reports.append, "Sites.Example.Org"))
     assert client.get("/", base_url="https://hello.sites.example.org").data == b"here"
     assert client.get(f"/ipfs/{root}/", base_url="https://sites.example.org").data == b"here"
     assert client.get("/", base_url="https://hello.localhost").status_code == 404

@@ -22,11 +22,12 @@ LARGE = SITE["large.bin"]
 APP = """
 import json, os
 from pathlib import Path
-from app.gateway.wsgi import create_gateway
+from app.gateway.wsgi import Live, create_gateway
 from app.services.storage.folder import FolderStorage
 home = Path(os.environ["GATEWAY_TEST_HOME"])
 live = json.loads((home / "live.json").read_text())
-app = create_gateway(FolderStorage(home / "blobs"), live.get, lambda report: None)
+def find(slug): return Live(slug, live[slug]) if slug in live else None
+app = create_gateway(FolderStorage(home / "blobs"), find, lambda report: None)
 """
 
 

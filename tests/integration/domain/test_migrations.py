@@ -90,4 +90,4 @@ def test_a_site_is_found_by_its_slug_without_reading_all_sites(sqlite_database: 
         query = "SELECT live_cid FROM sites WHERE slug = 'hello' AND sites.deleted = 0"
         plan = str(db.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all())
         assert "uq_sites_slug" in plan
-        assert str(sites._LIVE_ROOT.compile(db)).replace("\n", " ").endswith("AND sites.deleted = 0")
+        assert str(sites._LIVE.compile(db)).replace("\n", " ").endswith("AND sites.deleted = 0")
