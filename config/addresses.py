@@ -39,6 +39,11 @@ def web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def kubo(url: str | None) -> str | None:
+    """The http(s) address of a node's RPC; `/api/v0`, which every call has, may be left out."""
+    return web_address(url.rstrip("/").removesuffix("/api/v0")) if url else None
+
+
 def networks(text: str) -> str:
     """Networks such as `10.0.0.0/8`, separated by commas; a single address is a network of its own."""
     return ",".join(str(ip_network(part.strip())) for part in text.split(",") if part.strip())

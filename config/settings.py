@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import addresses
+from config import addresses, mail
 from config.secret import kept_secret
 
 GIB = 1024**3
+#: Settings that hold passwords: what they are is never told.
+SECRET = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "KUBO_API")
 
 
 class SettingsError(Exception):
@@ -80,7 +82,30 @@ class Settings(BaseSettings):
     storage_backend: Literal["folder", "memory"] = Field(
         "folder", description="Where blobs are kept: folder (in the home folder) or memory (of one process)."
     )
-    notify_to: str = Field("operator@localhost", description="Who is told of deploys by default.")
+    kubo_api: Annotated[str | None, AfterValidator(addresses.kubo)] = Field(
+        None,
+        description="The RPC of an IPFS node (Kubo) that pins what is published: http://127.0.0.1:5001, with "
+        "user:password@ or token@ before the host where it asks for them. Without it none does.",
+        repr=False,
+    )
+    notify_to: str = Field(
+        "operator@localhost", description="Who is told by default: an e-mail address, or a channel's name."
+    )
+    notify_from: Annotated[str, AfterValidator(mail.address)] = Field(
+        "antiphon@localhost", description="The sender of e-mails."
+    )
+    smtp_url: Annotated[str | None, AfterValidator(mail.server)] = Field(
+        None,
+        description="The mail server: smtp://host:port, smtp+starttls://user:password@host or smtps://... "
+        "Without it e-mails become log lines.",
+        repr=False,
+    )
+    notify_schemes: Annotated[str, AfterValidator(mail.schemes)] = Field(
+        "mailto,mailtos,slack,discord,tgram", description="Comma-separated kinds of channels to be added."
+    )
+    notify_dedup_seconds: Annotated[float, Field(ge=0)] = Field(
+        600, description="The same message is not told again to the same recipient for so long; 0: always."
+    )
     webhook_allow_networks: Annotated[str, AfterValidator(addresses.networks)] = Field(
         "",
         description="Comma-separated networks that webhooks may reach although private, also by plain http.",
@@ -124,7 +149,8 @@ class Settings(BaseSettings):
     def as_environment(self) -> dict[str, str]:
         """These settings as variables for other processes: the broker's address too, the secret key not."""
         named = self.model_dump(mode="json", exclude={"given_secret_key"})
-        return {name.upper(): str(value) for name, value in named.items()} | {"REDIS_URL": self.broker_url}
+        given = {name.upper(): str(value) for name, value in named.items() if value is not None}
+        return given | {"REDIS_URL": self.broker_url}
 
 
 def load_settings(**given: Any) -> Settings:
@@ -158,6 +184,6 @@ def _mistakes(error: ValidationError) -> list[str]:
             continue
         name = str(mistake["loc"][0]).upper()
         what = mistake["msg"].removeprefix("Value error, ")
-        told = name not in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # these hold passwords
+        told = name not in SECRET
         lines.append(f"{name}: {what} (it is {mistake['input']!r})" if told else f"{name}: {what}")
     return lines

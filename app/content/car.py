@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from app.content import dagpb
 from app.content.cid import RAW, Cid
 
+GetBlock = Callable[[Cid], bytes]
+
 
 def header(root: Cid) -> bytes:
     """The first section: the dag-cbor of `{"roots": [root], "version": 1}` behind its length."""
@@ -22,26 +24,32 @@ def section(cid: Cid, block: bytes) -> bytes:
     return dagpb.field(b"", cid.bytes + block)
 
 
-def walk(root: Cid, get_block: Callable[[Cid], bytes]) -> Iterator[tuple[Cid, bytes]]:
-    """Every block under `root`, itself first, each once; only what is left to visit is held, and the CIDs.
+def cids(root: Cid, get_block: GetBlock) -> Iterator[Cid]:
+    """Every CID under `root`, itself first, each once. Reads the nodes alone, each after it was yielded.
 
-    PermanentError `dag_invalid` for a block that is not what its CID says, and whatever `get_block` raises.
+    PermanentError `dag_invalid` for a node that is none, and whatever `get_block` raises.
     """
     seen = set[bytes]()
     waiting = [root]
     while waiting:
         cid = waiting.pop()
-        if cid.bytes in seen:
-            continue
-        seen.add(cid.bytes)
-        block = get_block(cid)
-        yield cid, block
-        if cid.codec != RAW:
-            waiting += (link.cid for link in reversed(dagpb.decode(block).links))
+        if cid.bytes not in seen:
+            seen.add(cid.bytes)
+            yield cid
+            if cid.codec != RAW:
+                waiting += (link.cid for link in reversed(dagpb.decode(get_block(cid)).links))
 
 
-def car(root: Cid, get_block: Callable[[Cid], bytes]) -> Iterator[bytes]:
-    """The whole CAR, a section at a time; raises as `walk` does."""
+def car(root: Cid, get_block: GetBlock) -> Iterator[bytes]:
+    """The whole CAR, a section at a time, each block asked for once; raises as `cids` does."""
     yield header(root)
-    for cid, block in walk(root, get_block):
-        yield section(cid, block)
+    last: dict[Cid, bytes] = {}
+
+    def once(cid: Cid) -> bytes:
+        if cid not in last:
+            last.clear()
+            last[cid] = get_block(cid)
+        return last[cid]
+
+    for cid in cids(root, once):
+        yield section(cid, once(cid))

@@ -53,6 +53,7 @@ def test_all_mistakes_are_told_at_once_by_the_names_of_the_variables(monkeypatch
         "PUBLIC_URL": "deploy.example.org",
         "DATABASE_URL": "mysql://root:hunter2@db/x",
         "REDIS_URL": "amqp://guest:hunter2@mq",
+        "KUBO_API": "/ip4/hunter2/tcp/5001",
         "LEASE_SECONDS": "-1",
         "MAX_SITE_FILES": "0",
         "STORAGE_BACKEND": "tape",
@@ -70,6 +71,13 @@ def test_all_mistakes_are_told_at_once_by_the_names_of_the_variables(monkeypatch
 
 def _place_in_example(name: str) -> int:
     return env_example().index(f"\n# {name}=")
+
+
+def test_the_address_of_a_node_is_read_with_and_without_its_path():
+    for given in ("http://me:it@[::1]:5001", "http://me:it@[::1]:5001/", "http://me:it@[::1]:5001/api/v0/"):
+        assert load_settings(kubo_api=given).kubo_api == "http://me:it@[::1]:5001"
+    assert load_settings(kubo_api="").kubo_api is load_settings().kubo_api is None
+    assert "it@" not in repr(load_settings(kubo_api="http://me:it@h:1"))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.content.car import car, header, walk
+from app.content.car import car, cids, header
 from app.content.cid import DAG_PB, Cid
 from app.content.importer import import_file, import_tree
 from app.content.profile import UNIXFS_V0_2015
@@ -86,7 +86,14 @@ def test_the_order_of_the_files_is_none_of_the_cars() -> None:
 def test_a_sharded_folder_and_a_file_of_many_blocks_are_walked_to_their_leaves() -> None:
     files = {f"{n:04}-{'long' * 20}.txt": b"%d" % n for n in range(3000)} | {"big": b"y" * ((1 << 20) + 1)}
     root, blocks = imported(files)
-    assert {cid for cid, _ in walk(root, blocks.__getitem__)} == set(blocks)
+    asked: list[Cid] = []
+
+    def get(cid: Cid) -> bytes:
+        asked.append(cid)
+        return blocks[cid]
+
+    assert sorted(map(str, cids(root, get))) == sorted(map(str, blocks))
+    assert {cid.codec for cid in asked} == {DAG_PB}  # the leaves' bytes are not needed to name them
 
 
 def test_blocks_are_asked_for_one_by_one_as_the_stream_is_read() -> None:
@@ -102,6 +109,8 @@ def test_blocks_are_asked_for_one_by_one_as_the_stream_is_read() -> None:
     assert asked == []
     next(stream)
     assert asked == [root]
+    assert len(list(stream)) == len(blocks) - 1
+    assert len(asked) == len(blocks)
 
 
 def test_a_block_that_is_no_node_ends_the_walk() -> None:
