@@ -1,18 +1,26 @@
-"""Listeners that people configure: `/v1/listeners`. Built-in ones are on the map, and can be paused."""
+"""Listeners: `/v1/listeners`. People configure them, but for the built-in ones, which can be paused."""
 
-from base64 import b64encode, urlsafe_b64decode
-from typing import Any, Literal
+from typing import Any
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.api.auth import check_everywhere, scope
-from app.api.commands import Answer, Repeatable, perform, secret_for
+from app.api.commands import Answer, Repeatable, perform
 from app.api.conditions import Conditioned, Globs
 from app.api.doing import Do, checked_do
 from app.api.errors import body_problems, problems
-from app.api.paging import Listed, Page, listed
-from app.api.requests import Moment, Text
+from app.api.paging import Page, listed
+from app.api.requests import Text
+from app.api.shown import (
+    ListenerAnswer,
+    ListenerList,
+    NewListenerAnswer,
+    said,
+    said_of_built_in,
+    webhook_secret,
+    with_secret,
+)
 from app.api.v1 import v1
 from app.commands.listeners import (
     CONDITION,
@@ -24,8 +32,8 @@ from app.commands.listeners import (
     resume_listener,
 )
 from app.engine import reading
-from app.models import listeners, webhooks
-from app.models.listeners import Configured
+from app.engine.listeners import LISTENERS
+from app.models import listeners
 
 TAGS: Any = [{"name": "Listeners", "description": "What is done when something happens, as people want it."}]
 
@@ -34,6 +42,12 @@ class ListenerPath(BaseModel):
     """Which listener: an id, or the name of a built-in one."""
 
     id: Text
+
+
+class ListenerPage(Page):
+    """Which listeners: those that are built in, those that are not, or both."""
+
+    built_in: bool | None = Field(None, description="Only built-in ones, or only those that are not.")
 
 
 class NewListener(Conditioned):
@@ -61,63 +75,20 @@ class ListenerChange(Conditioned):
     enabled: bool | None = None
 
 
-class ListenerAnswer(Conditioned):
-    """A listener. A paused one keeps what it is to answer for later, a disabled one hears nothing."""
-
-    id: str
-    name: str
-    on: list[str]
-    when: dict[str, Any] | None
-    do: dict[str, Any]
-    key: str | None
-    state: Literal["active", "paused", "disabled"]
-    enabled: bool
-    created_at: Moment
-    changed_at: Moment
-
-
-class NewListenerAnswer(ListenerAnswer):
-    """A listener with the secret of its webhook, which is shown this once and to repeats of the request."""
-
-    secret: str | None
-
-
-class ListenerList(Listed):
-    """Listeners, newest first."""
-
-    items: list[ListenerAnswer]
-
-
-def said(listener: Configured) -> Any:
-    """A listener in plain JSON values."""
-    same = {name: getattr(listener, name) for name in ("id", "name", "state", "created_at", "changed_at")}
-    spec = {name: listener.spec[name] for name in ("on", "when", "do", "key")}
-    spec |= {name: listener.spec.get(name) for name in CONDITION}
-    answer = ListenerAnswer(**same, **spec, enabled=listener.state != "disabled")
-    return answer.model_dump(mode="json")
-
-
-def webhook_secret(listener_id: str) -> str:
-    """The secret that this request makes for a listener: a repeat finds the same one."""
-    raw = urlsafe_b64decode(secret_for(listener_id) + "=")
-    return f"whsec_{b64encode(raw).decode()}"
-
-
-def with_secret(body: Any) -> Any:
-    """The answer with the secret that its request has made, unless it is not good any more."""
-    with reading() as db:
-        known = webhooks.knows_secret(db, body["id"], secret := webhook_secret(body["id"]))
-    return body | {"secret": secret if known else None}
-
-
 @v1.get("/listeners", tags=TAGS, responses={200: ListenerList})
 @scope("admin")
-def list_listeners(query: Page) -> Any:
-    """Configured listeners, newest first."""
+def list_listeners(query: ListenerPage) -> Any:
+    """Configured listeners, newest first, and behind them the built-in ones by name."""
     check_everywhere()
+    found: list[Any] = []
+    behind = query.after if LISTENERS.get(query.after or "") else None
     with reading() as db:
-        rows = listeners.page(db, query.limit + 1, query.after)
-    return listed(rows, query.limit, said, lambda listener: listener.id)
+        if not query.built_in and behind is None:
+            found = [said(each) for each in listeners.page(db, query.limit + 1, query.after)]
+        if query.built_in is not False:
+            built_in = sorted(each.name for each in LISTENERS.all() if each.name > (behind or ""))
+            found += said_of_built_in(db, built_in[: query.limit + 1 - len(found)])
+    return listed(found, query.limit, lambda one: one, lambda one: one["id"])
 
 
 @v1.post("/listeners", tags=TAGS, responses={201: NewListenerAnswer, **body_problems(409)})
@@ -139,9 +110,11 @@ def make_listener(header: Repeatable, body: NewListener) -> Response:
 @v1.get("/listeners/<id>", tags=TAGS, responses={200: ListenerAnswer, **problems(404)})
 @scope("admin")
 def show_listener(path: ListenerPath) -> Any:
-    """One configured listener."""
+    """One listener."""
     check_everywhere()
     with reading() as db:
+        if LISTENERS.get(path.id) is not None:
+            return said_of_built_in(db, [path.id])[0]
         return said(listeners.require(db, path.id))
 
 
@@ -164,7 +137,7 @@ def alter_listener(path: ListenerPath, body: ListenerChange) -> Response:
     return perform(work)
 
 
-@v1.delete("/listeners/<id>", tags=TAGS, responses={204: None, **problems(404)})
+@v1.delete("/listeners/<id>", tags=TAGS, responses={204: None, **problems(404, 409)})
 @scope("admin")
 def remove_listener(path: ListenerPath) -> Response:
     """Remove a listener. What it had to answer by then comes to nothing."""

@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from app.api.auth import check_everywhere, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import problems
-from app.api.listeners import TAGS, ListenerPath, webhook_secret, with_secret
+from app.api.listeners import TAGS, ListenerPath
 from app.api.paging import Listed, Page, listed
 from app.api.requests import Moment
+from app.api.shown import webhook_secret, with_secret
 from app.api.v1 import v1
 from app.commands.listeners import pause_listener, resume_listener, rotate_secret
 from app.engine import reading
@@ -73,7 +74,7 @@ def resume(header: Repeatable, path: ListenerPath) -> Response:
     return perform(lambda log: Answer({"state": resume_listener(log, path.id)}, 202), header)
 
 
-@v1.post("/listeners/<id>/rotate-secret", tags=TAGS, responses={200: Secret, **problems(404)})
+@v1.post("/listeners/<id>/rotate-secret", tags=TAGS, responses={200: Secret, **problems(404, 409)})
 @scope("admin")
 def rotate(header: Repeatable, path: ListenerPath) -> Response:
     """Sign with a new secret from now on, and for a day with the old one as well."""
@@ -86,7 +87,7 @@ def rotate(header: Repeatable, path: ListenerPath) -> Response:
     return perform(work, header, None, lambda body: {"secret": with_secret(body)["secret"]})
 
 
-@v1.get("/listeners/<id>/attempts", tags=TAGS, responses={200: AttemptList, **problems(404)})
+@v1.get("/listeners/<id>/attempts", tags=TAGS, responses={200: AttemptList, **problems(404, 409)})
 @scope("admin")
 def list_attempts(path: ListenerPath, query: Page) -> Any:
     """The calls of a webhook, newest first."""

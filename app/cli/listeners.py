@@ -9,7 +9,7 @@ from app.cli.asking import asks, at_most
 from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 
-EMPTY = "No listener is configured. The built-in ones are on the map: flask graph show."
+EMPTY = "No listener is configured. The built-in ones: flask listeners list --all."
 
 
 def as_json(_context: click.Context, _option: click.Parameter, said: str | None) -> Any:
@@ -26,11 +26,12 @@ def listeners() -> None:
 
 
 @listeners.command("list")
-@at_most(20)
+@click.option("--all", "every", is_flag=True, help="Also the built-in ones.")
+@at_most(50)
 @asks
-def list_listeners(platform: Platform, out: Output, limit: int) -> None:
+def list_listeners(platform: Platform, out: Output, limit: int, *, every: bool) -> None:
     """The newest listeners first."""
-    found = platform.items(at("listeners"), limit)
+    found = platform.items(at("listeners"), limit, built_in=None if every else "false")
     rows = [(each["id"], each["name"], each["state"], " ".join(each["on"]), _does(each)) for each in found]
     out.answer(found, table(("id", "name", "state", "on", "does"), rows, EMPTY))
 

@@ -55,8 +55,8 @@ class Preview:
 def resolve(db: Connection, wish: Wish) -> tuple[Hearing, int, int]:
     """The listener, and the range as positions: behind the first, up to the second.
 
-    NotFound `listener_not_found`; Conflict `listener_disabled`, `listener_has_condition`; InvalidInput `rate_invalid`, `range_invalid`,
-    `range_empty`.
+    NotFound `listener_not_found`; Conflict `listener_disabled`, `listener_has_condition`; InvalidInput
+    `rate_invalid`, `range_invalid`, `range_empty`.
     """
     hearing = configured.find(db, wish.listener)
     if hearing is None:

@@ -3,6 +3,7 @@
 Built-in ones are declared in code; of those only whether they are paused is here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,9 @@ from sqlalchemy import Column, Connection, String, Table, insert, select, update
 
 from app.engine import Timestamp, fold, folded, metadata
 from app.engine.hearing import ACTIVE, DISABLED, PAUSED
+from app.engine.listeners import LISTENERS
 from app.engine.tables import listener_versions as versions
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.signals.listeners import (
     ListenerCreated,
     ListenerDeleted,
@@ -62,7 +64,10 @@ def get(db: Connection, listener_id: str) -> Configured | None:
 
 
 def require(db: Connection, listener_id: str) -> Configured:
-    """A configured listener by its id. Raises NotFound `listener_not_found`."""
+    """A configured listener by its id. Raises NotFound `listener_not_found`, Conflict `listener_built_in`."""
+    if LISTENERS.get(listener_id) is not None:
+        hint = "It can be paused and resumed."
+        raise Conflict("listener_built_in", f"{listener_id} is built in, and not configured.", hint)
     found = get(db, listener_id)
     if found is None:
         what = f"There is no configured listener {listener_id[:80]}."
@@ -90,8 +95,14 @@ def page(db: Connection, limit: int, after: str | None = None) -> list[Configure
 
 def state_of(db: Connection, listener: str) -> str:
     """Whether a listener, configured or built in, is active, paused or disabled."""
-    newest = select(versions.c.state).where(versions.c.listener == listener, versions.c.until.is_(None))
-    return db.execute(newest).scalar() or ACTIVE
+    return states_of(db, [listener])[listener]
+
+
+def states_of(db: Connection, names: Sequence[str]) -> dict[str, str]:
+    """The same of several; one that nobody has ever changed is active."""
+    newest = select(versions.c.listener, versions.c.state)
+    found = db.execute(newest.where(versions.c.listener.in_(names), versions.c.until.is_(None)))
+    return dict.fromkeys(names, ACTIVE) | {row.listener: row.state for row in found}
 
 
 @fold(ListenerCreated)

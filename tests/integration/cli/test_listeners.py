@@ -24,7 +24,8 @@ def open_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_listener_is_added_and_its_calls_are_listed(
     terminal: Any, at_once: None, folder: Any, there: Any
 ) -> None:
-    assert "flask graph show" in terminal("listeners", "list")
+    assert "--all" in terminal("listeners", "list")
+    assert "metering:usage.measure_deploy" in terminal("listeners", "list", "--all")
     when = '{"data": {"status": ["ok"]}}'
     said = terminal(
         "listeners", "add", "ci", "--on", "site.deploy.completed", "--when", when, "--webhook", there.url
