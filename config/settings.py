@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import addresses, mail
+from config import addresses, mail, nameservers
 from config.secret import kept_secret
 
 GIB = 1024**3
 #: Settings that hold passwords: what they are is never told.
-SECRET = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "KUBO_API")
+SECRET = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "KUBO_API", "DNS_UPDATE_KEY")
 
 
 class SettingsError(Exception):
@@ -109,6 +109,32 @@ class Settings(BaseSettings):
     webhook_allow_networks: Annotated[str, AfterValidator(addresses.networks)] = Field(
         "",
         description="Comma-separated networks that webhooks may reach although private, also by plain http.",
+    )
+    gateway_addresses: Annotated[str, AfterValidator(nameservers.addresses)] = Field(
+        "",
+        description="Comma-separated public IP addresses of the gateway, for names that may have no CNAME. "
+        "Without them its host name is looked up.",
+    )
+    dns_resolver: Annotated[str, AfterValidator(nameservers.servers)] = Field(
+        "",
+        description="Comma-separated addresses of resolvers to check names with: 192.0.2.53, 127.0.0.1:5353. "
+        "Without it those of the machine.",
+    )
+    dns_authoritative_port: Port = Field(53, description="Port on which the name servers of zones are asked.")
+    dns_zone: Annotated[str, AfterValidator(nameservers.zone)] = Field(
+        "", description="Our own zone, to which people delegate _dnslink and _acme-challenge once, by CNAMEs."
+    )
+    dns_server: Annotated[str, AfterValidator(nameservers.servers)] = Field(
+        "", description="Address of the name server that takes updates of DNS_ZONE (RFC 2136)."
+    )
+    dns_update_key: Annotated[str, AfterValidator(nameservers.key)] = Field(
+        "", description="The TSIG key that signs updates: hmac-sha256:name:base64-secret.", repr=False
+    )
+    dns_backend: Annotated[Literal["manual", "rfc2136", "memory"], AfterValidator(nameservers.complete)] = (
+        Field(
+            "manual",
+            description="How DNS_ZONE changes: rfc2136, manual (people are told what to enter), or memory.",
+        )
     )
     lease_seconds: Seconds = Field(
         10, description="A running action that is not heard of for so long is tried again."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from app.dns.observed import Answer, Observation, Source
-from app.dns.records import Expected
+from app.dns.records import Expected, asked_types
 
 _LINK = "dnslink="
 
@@ -75,11 +75,6 @@ class Case:
         """What the zone's servers were found to have under another name, or in another type."""
         answers = self.seen.said(name, kind, "authoritative")
         return tuple(dict.fromkeys(value for answer in answers for value in found((answer,))))
-
-
-def asked_types(expected: Expected) -> tuple[str, ...]:
-    """Which types to ask for at the record's name."""
-    return ("A", "AAAA") if expected.purpose == "routing" else (expected.type,)
 
 
 def found(answers: Iterable[Answer]) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from app.dns.findings import Finding, bounded
 from app.dns.observed import Observation
 from app.dns.proxies import proxy_of
 from app.dns.reach import at_resolver, unanswered
-from app.dns.records import Expected
+from app.dns.records import Expected, asked_types, beside
+
+_WHERE_APPENDED = ("TXT", "CNAME", "A", "AAAA")
 
 
 def diagnose(expected: Expected, seen: Observation) -> Finding:
@@ -93,8 +95,8 @@ def _multiple_dnslink(case: Case) -> dict[str, Any] | None:
 def _double_suffix(case: Case) -> dict[str, Any] | None:
     """The form appended the zone: to the name, or to a value that had no closing dot."""
     expected, zone = case.expected, case.zone
-    twice = f"{expected.name}.{zone}"
-    if zone and any(case.elsewhere(twice, kind) for kind in (expected.type, "CNAME", "A", "AAAA")):
+    twice, wanted = f"{expected.name}.{zone}", {*expected.values, *expected.addresses}
+    if zone and any(wanted & set(case.elsewhere(twice, kind)) for kind in _WHERE_APPENDED):
         message = f"The record was entered as {twice}: the form has appended {zone} once more."
         return _told("missing", "double_suffix", message, advice.appended(expected, zone))
     if zone and f"{expected.values[0] if expected.values else ''}.{zone}" in found(case.base):
@@ -102,6 +104,19 @@ def _double_suffix(case: Case) -> dict[str, Any] | None:
         hint = f"Write the value with a dot at its end: “{expected.values[0]}.”."
         return _told("wrong", "double_suffix", message, hint)
     return None
+
+
+def _wildcard(case: Case) -> dict[str, Any] | None:
+    """A wildcard answers where nothing was entered; whoever looks for such a record finds none to change."""
+    name = case.expected.name
+    said = found(case.base)
+    made_up = {v for kind in asked_types(case.expected) for v in case.elsewhere(beside(name), kind)}
+    if not said or not set(said) <= made_up or case.at_apex:
+        return None
+    above = name.partition(".")[2]
+    message = f"Nothing is entered for {name}; the wildcard *.{above} answers “{said[0]}” for it."
+    hint = f"The wildcard may stay. {advice.at_provider(case.zone)}: {advice.entry(case.expected, case.zone)}"
+    return _told("missing", "no_record", message, hint)
 
 
 def _proxied(case: Case) -> dict[str, Any] | None:
@@ -195,6 +210,7 @@ _WAYS: tuple[Callable[[Case], dict[str, Any] | None], ...] = (
     _cname_at_apex,
     _multiple_dnslink,
     _double_suffix,
+    _wildcard,
     _proxied,
     _extra_address,
     _extra_name,

@@ -38,6 +38,11 @@ class Answer:
         return self.rcode in ("NOERROR", "NXDOMAIN")
 
     @property
+    def proven(self) -> bool:
+        """Whether it is more than silence: an empty answer without a SOA says nothing (RFC 2308 §2.2)."""
+        return self.usable and bool(self.values or self.chain or self.negative_ttl is not None)
+
+    @property
     def remembered(self) -> int | None:
         """For how many seconds a resolver may go on giving this answer."""
         return self.ttl if self.values or self.chain else self.negative_ttl

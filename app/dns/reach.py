@@ -23,14 +23,13 @@ def unanswered(case: Case) -> dict[str, Any] | None:
     zone = case.seen.zone
     if not zone.registered:
         return _unregistered(case)
-    heard = [answer for answer in case.asked("resolver") if answer.usable]
-    if case.direct or heard:
+    heard = case.asked("resolver")
+    if case.direct or any(answer.proven for answer in heard):
         return None
     troubled = [server for server in zone.servers if server.state != "ok"]
     if troubled:
         return servers_told(zone.name, troubled, "unanswered")
-    said = next((a for a in case.asked("resolver")), None)
-    return _resolver_told(said)
+    return _resolver_told(next(iter(heard), None))
 
 
 def servers_told(zone: str, servers: list[NameServer], verdict: str) -> dict[str, Any]:

@@ -11,6 +11,9 @@ OWNERSHIP_LABEL = "_antiphon-challenge"
 DNSLINK_LABEL = "_dnslink"
 CHALLENGE_LABEL = "_acme-challenge"
 _OWNERSHIP = "antiphon-verify="
+#: A name that nobody enters, so that only a wildcard answers for it.
+_NOBODYS_LABEL = "antiphon-nobodys"
+_SAME_NAME_TYPES = ("CNAME", "TXT", "A", "AAAA", "MX")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +99,22 @@ def record_types(expected: Expected) -> dict[str, tuple[str, ...]]:
         kind = "A" if ip_address(address).version == 4 else "AAAA"
         found[kind] = (*found.get(kind, ()), address)
     return found
+
+
+def places_to_look(expected: Expected, host: str, zone: str) -> list[tuple[str, str]]:
+    """Names and types to ask the zone for when a record is not what it should be: where it may have gone."""
+    kinds = ("CNAME", "A", "AAAA") if expected.purpose == "routing" else (expected.type,)
+    places = [(expected.name, kind) for kind in _SAME_NAME_TYPES]
+    places += [(f"{expected.name}.{zone}", kind) for kind in kinds] if zone else []
+    places += [(host, expected.type)] if expected.purpose != "routing" else []
+    return places + [(beside(expected.name), kind) for kind in asked_types(expected)]
+
+
+def asked_types(expected: Expected) -> tuple[str, ...]:
+    """Which types to ask for at the record's name."""
+    return ("A", "AAAA") if expected.purpose == "routing" else (expected.type,)
+
+
+def beside(name: str) -> str:
+    """A name beside the other that is not there, unless a wildcard makes it up."""
+    return f"{_NOBODYS_LABEL}.{name.partition('.')[2]}"

@@ -1,0 +1,34 @@
+"""DNS: looking at names from both sides, and changing the zone that is ours. DNS_BACKEND chooses how."""
+
+from urllib.parse import urlsplit
+
+from app.dns.records import Ours
+from app.services.dns.asking import Server
+from app.services.dns.observing import Observer
+from app.services.dns.resolver import Resolver, system_servers
+from config.nameservers import split
+from config.settings import get_settings
+
+_SECONDS = 2.0
+
+
+def resolver() -> Resolver:
+    """The resolver of this installation: DNS_RESOLVER, else that of the machine."""
+    given = [Server(*split(part)) for part in get_settings().dns_resolver.split(",") if part]
+    return Resolver(given or system_servers(), _SECONDS)
+
+
+def observer() -> Observer:
+    """What looks at names, through the resolver and past it."""
+    return Observer(resolver(), get_settings().dns_authoritative_port, _SECONDS)
+
+
+def ours() -> Ours:
+    """What belongs to this installation; the gateway is looked up where no setting gives its addresses."""
+    settings = get_settings()
+    host = urlsplit(settings.gateway_url).hostname or ""
+    given = tuple(filter(None, settings.gateway_addresses.split(",")))
+    named = Ours(gateway=host, addresses=given, zone=settings.dns_zone)
+    if given or host.endswith("localhost"):
+        return named
+    return named.with_addresses(resolver().addresses(host))
