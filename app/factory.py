@@ -12,9 +12,15 @@ from app.web.pages import add_pages
 from config.settings import Settings, get_settings
 
 
-def create_app(settings: Settings | None = None, *, spool: object = None, check_url: object = None) -> Flask:
-    """The application; `spool` is where uploads go, and `check_url` refuses addresses that may not be called:
-    the faces may not open these themselves.
+def create_app(
+    settings: Settings | None = None,
+    *,
+    spool: object = None,
+    check_url: object = None,
+    check_channel: object = None,
+) -> Flask:
+    """The application; `spool` is where uploads go, `check_url` refuses addresses that may not be called and
+    `check_channel` ways of telling people: the faces may not open these themselves.
 
     Every setting stands in its `config` under its variable's name.
     """
@@ -24,6 +30,7 @@ def create_app(settings: Settings | None = None, *, spool: object = None, check_
     app.config["SECRET_KEY"] = settings.secret_key
     app.extensions["spool"] = spool
     app.extensions["check_url"] = check_url
+    app.extensions["check_channel"] = check_channel
     app.extensions["newest"] = Newest()
     app.extensions["backlog"] = Backlog(settings.max_backlog)
     requests.register(app)

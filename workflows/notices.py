@@ -1,7 +1,19 @@
-"""Who is told of what. Nothing waits for it, and a notice that cannot be sent harms nothing."""
+"""Who is told of what, besides whom listeners name that people configure.
+
+Nothing waits for it, and a notice that cannot be sent harms nothing.
+"""
 
 from app.engine import follow
+from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
+from app.signals.listeners import ListenerDisabled
 from tasks import notifications
 
 follow(DeployCompleted | DeployFailed, do=notifications.tell)
+follow(
+    ListenerDisabled,
+    do=notifications.tell,
+    when={"reason": ["gone_410", "failing_since", "ssrf_blocked"]},  # not what somebody did
+    name="notices:notifications.tell@disabled",
+)
+follow(ChannelTestRequested, do=notifications.send_test)

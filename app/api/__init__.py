@@ -2,6 +2,7 @@
 
 from app.api import again as again
 from app.api import backfill as backfill
+from app.api import channels as channels
 from app.api import coverage as coverage
 from app.api import deploy_hooks as deploy_hooks
 from app.api import deploys as deploys
@@ -13,6 +14,7 @@ from app.api import health as health
 from app.api import listeners as listeners
 from app.api import listening as listening
 from app.api import metrics as metrics
+from app.api import notifications as notifications
 from app.api import reactions as reactions
 from app.api import replays as replays
 from app.api import sites as sites

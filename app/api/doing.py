@@ -17,15 +17,28 @@ class Webhook(BaseModel):
     url: Text = Field(max_length=2000)
 
 
+class Notify(BaseModel):
+    """A message to people: `to` is an e-mail address or the name of a channel. Without a `template` and a
+    `title` it says what is known of the event; in these, `{data.site}` is a field of it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Text = Field(min_length=1, max_length=320)
+    title: Text | None = None
+    template: Text | None = None
+
+
 class Do(BaseModel):
-    """What is done, which is one thing: a webhook, or an exposed action (see `/v1/actions`) `with`
-    parameters, of which a text like `$.data.site` is taken from the event; `$$` begins one that
-    begins with `$`.
+    """What is done, which is one thing: a webhook, a message to people, or an exposed action (see
+    `/v1/actions`) `with` parameters, of which a text like `$.data.site` is taken from the event; `$$`
+    begins one that begins with `$`.
     """
 
     model_config = ConfigDict(extra="forbid", validate_by_name=True)
 
     webhook: Webhook | None = None
+    notify: Notify | None = None
     action: Text | None = None
     with_: dict[Text, Any] = Field(default_factory=dict, alias="with")
 

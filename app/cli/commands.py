@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app.cli import listening as listening
+from app.cli.channels import channels
 from app.cli.deploy import deploy
 from app.cli.deploys import deploys
 from app.cli.doctor import doctor
@@ -11,6 +12,7 @@ from app.cli.flows import flows
 from app.cli.graph import graph
 from app.cli.hooks import hooks
 from app.cli.listeners import listeners
+from app.cli.notifications import notifications
 from app.cli.reactions import reactions
 from app.cli.release import release
 from app.cli.replays import replays
@@ -22,6 +24,7 @@ from app.cli.verify import verify
 COMMANDS = (
     *(deploy, verify, doctor, release, sign_in_link),
     *(sites, deploys, flows, events, listeners, reactions, replays, tokens, hooks, graph),
+    *(channels, notifications),
 )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from app.commands.channels import check_notify
 from app.engine import Recording
 from app.engine.actions import ACTIONS, Action
 from app.engine.fitting import check as check_types
@@ -83,5 +84,8 @@ def _exposed(name: str) -> Action:
 #: By the entry of `do`.
 KINDS: dict[str, Kind] = {
     "webhook": Kind(action=lambda _do: "webhooks.deliver", besides=("webhook.**",)),
+    "notify": Kind(
+        action=lambda _do: "notifications.notify", besides=("notification.**",), check=check_notify
+    ),
     "action": Kind(action=lambda do: str(do["action"]), check=_check_action, more=frozenset({"with"})),
 }

@@ -17,7 +17,7 @@ discover("app.models")
 #: States in which a row may stay for ever, by table. A new table with states must be named here.
 ENDS = {
     "deploys": {"live", "failed", "cancelled", "superseded", "skipped", "archived"},
-    "notifications": {"sent", "failed"},
+    "notifications": {"sent", "failed", "suppressed"},
     "listener_versions": {"active", "paused", "disabled"},  # as people, or what they call, have left it
 }
 #: States with a deadline, by table.

@@ -69,6 +69,14 @@ class GuardedOutbound:
         with suppress(RetryableError):  # unknown today: every call looks again
             self._guard.chosen(target, lookup(target, self._limits.lookup_seconds))
 
+    def addresses(self, host: str, port: int, plain: bool) -> list[str]:
+        """Where a server may be connected to; see the port."""
+        name = f"[{host}]" if ":" in host else host
+        target = parsed(f"{'http' if plain else 'https'}://{name}:{port}/")
+        self._guard.check_scheme(target)
+        found = self._guard.chosen(target, lookup(target, self._limits.lookup_seconds))
+        return [str(address) for address in found]
+
     def _exchange(
         self,
         target: Target,

@@ -43,3 +43,9 @@ class Outbound(Protocol):
 
         InvalidInput `url_invalid`, `url_not_https`, `ssrf_blocked`.
         """
+
+    def addresses(self, host: str, port: int, plain: bool) -> list[str]:
+        """The addresses of a server that is not spoken to by http, as far as it may be connected to.
+
+        Raises what `check_url` does, and RetryableError `dns_error`. `plain`: nothing will be encrypted.
+        """

@@ -1,4 +1,7 @@
-"""Where sites are reached: a site is its slug as a label under the gateway's host. Nothing is asked."""
+"""Where sites and pages are reached: a site is its slug as a label under the gateway's host.
+
+Nothing is asked.
+"""
 
 from urllib.parse import urlsplit
 
@@ -14,3 +17,8 @@ def hostname_for(slug: str) -> str:
 def url_for(slug: str) -> str:
     """The address of a site's first page: `http://hello.localhost:8080/`."""
     return addresses.under(get_settings().gateway_url, slug)
+
+
+def page_of(flow: str) -> str:
+    """The page of a flow: `http://127.0.0.1:8000/flows/<id>`."""
+    return f"{get_settings().public_url}/flows/{flow}"

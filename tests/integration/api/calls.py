@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.services.storage.memory import shared_memory
-from tests.fixtures.api import Api, hello
+from tests.fixtures.api import Api, hello, made
 from tests.fixtures.receivers import Receiver
 from tests.fixtures.simulation import Simulation
 
@@ -20,13 +20,9 @@ def api(
     engine: Engine, configure: Callable[..., None], simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> Api:
     """An administrator's API from which receivers on loopback may be called."""
-    from app.factory import create_app
-    from app.services.outbound import open_outbound
-    from app.services.spool import open_spool
-
     configure(**OPEN)
     shared_memory.cache_clear()
-    return hello(Api(create_app(spool=open_spool(), check_url=open_outbound().check_url)).bearing("admin"))
+    return hello(Api(made()).bearing("admin"))
 
 
 def wish(url: str, **more: Any) -> dict[str, Any]:

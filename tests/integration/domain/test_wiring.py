@@ -44,6 +44,8 @@ def test_only_metering_notices_and_clearing_up_are_not_waited_for() -> None:
         "metering:usage.measure_call",
         "metering:usage.measure_message",
         "notices:notifications.tell",
+        "notices:notifications.tell@disabled",
+        "notices:notifications.send_test",
         "housekeeping:housekeeping.clear_spool",
         "webhooks:webhooks.disable_lost",
     }
