@@ -1,6 +1,7 @@
 """The HTTP API: each endpoint parses, does one command or one query, and serialises."""
 
 from app.api import again as again
+from app.api import applying as applying
 from app.api import backfill as backfill
 from app.api import channels as channels
 from app.api import coverage as coverage

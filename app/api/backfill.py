@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.api.auth import check_everywhere, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.conditions import Globs
-from app.api.doing import Do
+from app.api.doing import Do, plain_do
 from app.api.errors import body_problems
 from app.api.events import CloudEvent
 from app.api.events import said as said_of_event
@@ -84,7 +84,7 @@ def preview(header: Repeatable, body: Supposed) -> Any:
     log.catch_up()
     until = now()
     begin = until - DAYS if body.begin is None else body.begin
-    do = None if body.do is None else body.do.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    do = None if body.do is None else plain_do(body.do)
     hearing = supposed(types_for(body.on, body.when, do), body.when)
     with reading() as db:
         found = retrospect.look_back(db, hearing, begin, body.to, body.limit)

@@ -48,6 +48,11 @@ def checked_do(do: Do) -> dict[str, Any]:
     if do.webhook is not None:
         check = current_app.extensions["check_url"]
         check(do.webhook.url)
+    return plain_do(do)
+
+
+def plain_do(do: Do) -> dict[str, Any]:
+    """What is to be done, in plain values."""
     return do.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 

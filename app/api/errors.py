@@ -77,10 +77,15 @@ def register(app: Flask) -> None:
 
 def refuse(error: ValidationError) -> Response:
     """Turn what pydantic found wrong with a request into InvalidInput `request_invalid`, field by field."""
-    found = [_finding(each["loc"], each["msg"]) for each in error.errors(include_url=False)]
+    found = found_in(error)
     told = "; ".join(": ".join(filter(None, (each["field"], each["message"]))) for each in found)
     hint = "What each operation takes stands at /docs."
     raise InvalidInput("request_invalid", f"{told}.", hint, evidence={"errors": found})
+
+
+def found_in(error: ValidationError, under: tuple[int | str, ...] = ()) -> list[dict[str, str]]:
+    """What pydantic found wrong, field by field."""
+    return [_finding((*under, *each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
 
 
 def _finding(place: Iterable[int | str], message: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app.cli import applying as applying
 from app.cli import listening as listening
 from app.cli.channels import channels
 from app.cli.deploy import deploy

@@ -51,9 +51,7 @@ def backfill(platform: Platform, out: Output, /, listener_id: str, **asked: Any)
 @listeners.command("redeliver")
 @click.argument("listener_id", metavar="ID")
 @click.option("--event", metavar="EVENT", help="This event, whatever became of it.")
-@click.option(
-    "--failed-since", metavar="TIME", help="All that failed since then, unless answered since."
-)
+@click.option("--failed-since", metavar="TIME", help="All that failed since then, unless answered since.")
 @click.option("--from", "begin", metavar="WHERE", help="All from this position, time or date on.")
 @click.option("--to", "end", metavar="WHERE", help="Up to this position, time or date (its midnight in UTC).")
 @click.option("--rate", type=float, callback=finite, metavar="N", help="At most so many a second.")

@@ -131,7 +131,8 @@ def refusal(response: httpx2.Response) -> PermanentError:
     try:
         problem = response.json()
         code = problem["code"]
-        return PermanentError(code, problem["detail"], HINTS.get(code) or problem.get("hint") or "")
+        hint = HINTS.get(code) or problem.get("hint") or ""
+        return PermanentError(code, problem["detail"], hint, evidence=problem.get("evidence"))
     except (ValueError, KeyError, TypeError):
         message = f"{response.url} answered {response.status_code} and not what the platform says."
         return PermanentError("answer_unknown", message, "Check that --server is the address of Antiphon.")

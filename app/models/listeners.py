@@ -3,7 +3,7 @@
 Built-in ones are declared in code; of those only whether they are paused is here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,6 +85,12 @@ def telling(db: Connection, recipient: str) -> list[str]:
     """The names of the listeners that tell this recipient."""
     to = versions.c.spec["do"]["notify"]["to"].as_string()
     return list(db.execute(select(listeners.c.name).join(versions, _now).where(to == recipient)).scalars())
+
+
+def besides(db: Connection, names: Collection[str]) -> list[Configured]:
+    """All configured listeners but those of these names."""
+    rows = db.execute(_CONFIGURED.order_by(listeners.c.name))
+    return [found for row in rows if (found := Configured(*row)).name not in names]
 
 
 def page(db: Connection, limit: int, after: str | None = None) -> list[Configured]:

@@ -41,6 +41,7 @@ OPERATIONS = {
     "/v1/listeners": {"get", "post"},
     "/v1/listeners/{id}": {"get", "patch", "delete"},
     "/v1/listeners/preview": {"post"},
+    "/v1/listeners/apply": {"post"},
     "/v1/listeners/{id}/backfill": {"post"},
     "/v1/listeners/{id}/redeliver": {"post"},
     "/v1/listeners/{id}/pause": {"post"},
