@@ -4,8 +4,12 @@ from urllib.parse import urlsplit
 
 from app.dns.records import Ours
 from app.services.dns.asking import Server
+from app.services.dns.memory import ManualZone, shared_zone
 from app.services.dns.observing import Observer
+from app.services.dns.port import OwnZone
+from app.services.dns.port80 import PortProber
 from app.services.dns.resolver import Resolver, system_servers
+from app.services.dns.rfc2136 import UpdatedZone
 from config.nameservers import split
 from config.settings import get_settings
 
@@ -21,6 +25,22 @@ def resolver() -> Resolver:
 def observer() -> Observer:
     """What looks at names, through the resolver and past it."""
     return Observer(resolver(), get_settings().dns_authoritative_port, _SECONDS)
+
+
+def own_zone() -> OwnZone:
+    """The zone that deploys write to, by DNS_BACKEND; the memory backend is one for a whole process."""
+    settings = get_settings()
+    if settings.dns_backend == "memory":
+        return shared_zone(settings.dns_zone)
+    if settings.dns_backend == "manual":
+        return ManualZone(settings.dns_zone, resolver())
+    server = Server(*split(settings.dns_server.partition(",")[0]))
+    return UpdatedZone(settings.dns_zone, server, settings.dns_update_key)
+
+
+def port_prober() -> PortProber:
+    """What asks our own addresses on port 80."""
+    return PortProber(ours().addresses)
 
 
 def ours() -> Ours:

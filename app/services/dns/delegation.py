@@ -83,15 +83,16 @@ class Delegations:
         return found[:_MOST_SERVERS]
 
     def _referred(self, name: str, above: str) -> Delegation | None:
-        """What the servers of the zone above say when they are asked for the name."""
+        """What the servers of the zone above say when they are asked for the names from there to this one."""
         hosts = self._resolver.ask(above, "NS", checking=False).values
-        for _, server in self.servers(Delegation(above, hosts)):
-            try:
-                message = exchange(server, Question(name, "NS"), self._seconds) if server else None
-            except TROUBLES:
-                continue
-            if message is not None and (said := _delegation(message, name, above)):
-                return said
+        for server in [server for _, server in self.servers(Delegation(above, hosts)) if server]:
+            for asked in downwards(name, above):
+                try:
+                    message = exchange(server, Question(asked, "NS"), self._seconds)
+                except TROUBLES:
+                    break
+                if said := _delegation(message, asked, above):
+                    return said
         return None
 
 
@@ -100,6 +101,11 @@ def upwards(name: str) -> Iterator[str]:
     while name:
         yield name
         name = name.partition(".")[2]
+
+
+def downwards(name: str, above: str) -> list[str]:
+    """The names below `above` as far as this one, the highest first."""
+    return [each for each in upwards(name) if each != above and is_below(each, above)][::-1]
 
 
 def _soa_owner(message: dns.message.Message, name: str) -> str | None:

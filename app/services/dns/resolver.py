@@ -11,31 +11,45 @@ from app.services.dns.asking import TROUBLES, Question, Server, ask, exchange
 
 
 class Resolver:
-    """One or more recursive resolvers; the next is asked when one does not answer."""
+    """One or more recursive resolvers; the next is asked when one does not answer.
+
+    One that is silent about everything is asked no more by this object, which is made for a short look.
+    """
 
     def __init__(self, servers: Sequence[Server], seconds: float) -> None:
         self._servers = servers
         self._seconds = seconds
+        self._dead: set[Server] = set()
 
     def ask(self, name: str, kind: str, *, checking: bool = True) -> Answer:
         """What it says, following CNAMEs; without `checking` also what DNSSEC refuses."""
         question = Question(name, kind, recursive=True, checking=checking)
         source: Source = "resolver" if checking else "unchecked"
-        for server in self._servers[:-1]:
+        answer = Answer(name=name, type=kind, source=source, trouble="timeout")
+        for server in self._living():
             answer = ask(server, question, source, self._seconds)
             if not answer.trouble:
                 return answer
-        return ask(self._servers[-1], question, source, self._seconds)
+            self._listen(server)
+        return answer
 
     def message(self, name: str, kind: str) -> dns.message.Message | None:
         """Its whole message, DNSSEC or not; None when none came."""
         question = Question(name, kind, recursive=True, checking=False, signatures=True)
-        for server in self._servers:
+        for server in self._living():
             try:
                 return exchange(server, question, self._seconds)
             except TROUBLES:
-                continue
+                self._listen(server)
         return None
+
+    def _living(self) -> list[Server]:
+        return [server for server in self._servers if server not in self._dead]
+
+    def _listen(self, server: Server) -> None:
+        """Whether it says anything at all, or was silent about one zone, whose servers may be at fault."""
+        if ask(server, Question(".", "NS", recursive=True), "resolver", self._seconds).trouble:
+            self._dead.add(server)
 
     def addresses(self, host: str) -> tuple[str, ...]:
         """The addresses of a host, of both kinds."""

@@ -12,8 +12,10 @@ from app.dns.preflight import Authority, caa_finding, dnssec_finding, zone_findi
 from app.dns.records import Claim, Expected, Ours, expected_records
 from app.services.dns.asking import Server
 from app.services.dns.observing import Observer
+from app.services.dns.port import Change
 from app.services.dns.resolver import Resolver
-from tests.fixtures.nameservers import KNOT, MUTE, NameServers
+from app.services.dns.rfc2136 import UpdatedZone
+from tests.fixtures.nameservers import KEY, KNOT, MUTE, NameServers
 
 OURS = Ours(gateway="gateway.sites.test", addresses=("192.0.2.1",), zone="sites.test")
 _numbers = count(1)
@@ -238,3 +240,19 @@ def test_an_authoritative_server_may_stand_in_for_the_resolver(name_servers, hos
     direct = observer_of(name_servers, Server(KNOT, name_servers.port))
     name_servers.enter(host, "A", "192.0.2.1")
     assert judged(direct, host, "routing").ok
+
+
+def test_a_deploy_changes_our_own_zone_alone_and_everybody_follows(name_servers, observer, host):
+    claim, server = Claim("t0ken", f"d{next(_numbers)}"), Server(KNOT, name_servers.port)
+    delegated = expected_records(host, claim, OURS, apex=False)[2]
+    name_servers.enter(delegated.name, "CNAME", f"{delegated.values[0]}.")  # once, by its owner
+    zone = UpdatedZone("sites.test", server, KEY)
+    for cid in ("bafya", "bafyb"):
+        link = Expected(
+            purpose="dnslink", name=delegated.values[0], type="TXT", values=(f"dnslink=/ipfs/{cid}",)
+        )
+        zone.replace(Change(name=link.name, type="TXT", values=link.values, ttl=60))
+        assert diagnose(delegated, observer.observe(host, [delegated])).ok
+        finding = diagnose(link, observer.observe(link.name, [link]))
+        assert finding.authoritative == link.values
+        assert finding.code == ("" if cid == "bafya" else "stale_cache")
