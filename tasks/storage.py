@@ -1,4 +1,4 @@
-"""What Storage does for a deploy: take in the blocks that it lacks."""
+"""What Storage does for a deploy: take in the blocks that it lacks, and have a node pin what is live."""
 
 from datetime import timedelta
 
@@ -7,22 +7,69 @@ from app.content.cid import Cid
 from app.content.importer import import_tree
 from app.engine import MINUTES, action, current, now, reading
 from app.errors import PermanentError
-from app.models import deploys, integrity
+from app.models import deploys, integrity, sites
 from app.models.deploys import Deploy
+from app.services.ipfs import open_ipfs
 from app.services.spool import open_spool
 from app.services.storage import open_storage
-from app.signals.deploys import ArtifactReady
-from app.signals.storage import IntegrityRestored, UploadCompleted, UploadFailed
+from app.signals.deploys import ArtifactReady, DeployPublished
+from app.signals.rollback import DeployRolledBack
+from app.signals.storage import (
+    ContentPinned,
+    IntegrityRestored,
+    PinFailed,
+    PinRequested,
+    UploadCompleted,
+    UploadFailed,
+)
 
 #: What is held back before storage is asked which of it is missing.
 BATCH_BYTES = 32 * 1024 * 1024
 BATCH_BLOCKS = 2048
+#: Seconds between the attempts to have something pinned: what waits for it is a deploy that is live already.
+PIN_PAUSES = (2, 10, 30, 60)
 
 
 @action(service="storage", fails_with=UploadFailed, stage="upload", attempts=8, time_limit=15 * MINUTES)
 def upload_artifact(event: ArtifactReady) -> list[UploadCompleted | IntegrityRestored] | None:
     """Send the artifact's missing blocks to storage. Twice is harmless: blocks are named by their digest."""
     return deploys.while_underway(event.deploy_id, lambda deploy: _uploaded(event, deploy))
+
+
+@action()
+def request_pin(event: DeployPublished | DeployRolledBack) -> PinRequested | None:
+    """Ask for what is live now to be pinned, where there is a node to do it."""
+    cid = event.cid if isinstance(event, DeployPublished) else event.to_cid
+    return PinRequested.of(event, cid=cid) if open_ipfs() else None
+
+
+@action(service="ipfs", fails_with=PinFailed, stage="pin", pauses=PIN_PAUSES, time_limit=15 * MINUTES)
+def pin_content(event: PinRequested) -> ContentPinned | None:
+    """Have the node keep the content, and see that it does. Twice is harmless: what is there is not sent."""
+    node, storage, attempt, began = open_ipfs(), open_storage(), current(), now()
+    if node is None:
+        return None  # it was taken out of the settings meanwhile
+
+    def stored(cid: Cid) -> bytes:
+        attempt.check()
+        return storage.get(cid.key)
+
+    pinned = node.pin(Cid.parse(event.cid), stored)
+    return ContentPinned.of(
+        event,
+        cid=event.cid,
+        blocks=pinned.blocks,
+        sent_bytes=pinned.sent_bytes,
+        duration_ms=round((now() - began) / timedelta(milliseconds=1)),
+    )
+
+
+@action()
+def pin_again(event: PinFailed) -> PinRequested | None:
+    """Ask once more for what could not be pinned, while it is live: a node may be away for hours."""
+    site = sites.get(current().db, event.site_id)
+    is_live = site is not None and site.live_deploy_id == event.deploy_id
+    return PinRequested.of(event, cid=event.cid) if is_live and open_ipfs() else None
 
 
 def _uploaded(event: ArtifactReady, deploy: Deploy) -> list[UploadCompleted | IntegrityRestored]:

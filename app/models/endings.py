@@ -63,11 +63,11 @@ def _unreached(target: Target) -> Target:
 
 
 def _prevented(db: Connection, flow: str) -> list[Target]:
-    """The actions that were cancelled, but for those that would only have summed up."""
+    """The actions that were cancelled, but for those that only decide and cannot fail: they reach nothing."""
     found = {
         reaction.action
         for reaction in reactions_of_flow(db, flow)
         if reaction.state == "cancelled" and not reaction.follower
     }
-    sums_up = {name for name, action in ACTIONS.items() if DeployCompleted in action.emits}
-    return [Target(kind="action", id=name, status="cancelled") for name in sorted(found - sums_up)]
+    decide = {name for name, action in ACTIONS.items() if not (action.outer or action.fails_with)}
+    return [Target(kind="action", id=name, status="cancelled") for name in sorted(found - decide)]

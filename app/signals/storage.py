@@ -41,6 +41,31 @@ class UploadFailed(SiteSignal, FailureSignal, type="storage.upload.failed", star
         return self.site if self.number is None else f"{self.site} #{self.number}"
 
 
+class PinSignal(DeploySignal):
+    """Base of what an IPFS node is asked to keep: `cid` is the content of the deploy that is live."""
+
+    cid: str
+
+
+class PinRequested(PinSignal, type="storage.pin.requested"):
+    """What was published is to be fetched from IPFS too. Recorded only where a node is configured."""
+
+
+class ContentPinned(PinSignal, type="storage.pin.pinned"):
+    """A node keeps the content, and all of it was found there: now a DNSLink or an ENS name may lead to it.
+
+    `blocks` are its different blocks; `sent_bytes` is 0 when the node had them all already.
+    """
+
+    blocks: int
+    sent_bytes: int
+    duration_ms: int
+
+
+class PinFailed(PinSignal, FailureSignal, type="storage.pin.failed"):
+    """A node does not keep the content, or not all of it. The site is live all the same, but for IPFS."""
+
+
 class IntegritySignal(Signal):
     """Base of what happens to one block: `digest` is the hex sha2-256 that names it in storage."""
 
