@@ -107,7 +107,8 @@ def refuse_unknown() -> None:
     """
     view: Any = current_app.view_functions.get(request.endpoint or "")
     declared = inspect.signature(view).parameters.get("query") if view else None
-    known = list(declared.annotation.model_fields) if declared else []
+    fields = declared.annotation.model_fields if declared else {}
+    known = [field.alias or name for name, field in fields.items()]
     odd = [name for name in request.args if name not in known]
     if odd:
         hint = f"There are: {', '.join(known)}." if known else "There are none here."

@@ -1,6 +1,6 @@
 """Sites: `/v1/sites`."""
 
-from typing import Any, Literal
+from typing import Any
 
 from flask import Response, current_app
 from pydantic import BaseModel, Field
@@ -41,14 +41,20 @@ class SiteChange(BaseModel):
 
 
 class SiteAnswer(BaseModel):
-    """A site. `live_deploy` and `live_cid` are what it serves now."""
+    """A site. `live_deploy` and `live_cid` are what it serves now.
+
+    While it is `locked`, no new deploys are taken on; while it is `paused`, visitors get nothing of it. `gates`
+    says who closed which of the two, why, and since when.
+    """
 
     slug: str
     name: str
     url: str
     live_deploy: str | None
     live_cid: str | None
-    locked: Literal[False]
+    locked: bool
+    paused: bool
+    gates: dict[str, dict[str, str | None]]
     created_at: Moment
 
 
@@ -63,14 +69,18 @@ def url_of(slug: str) -> str:
     return addresses.under(current_app.config["GATEWAY_URL"], slug)
 
 
-def _said(site: Site) -> Any:
+def said(site: Site) -> Any:
+    """A site in plain JSON values."""
+    gates = {"lock": site.locked, "pause": site.paused}
     answer = SiteAnswer(
         slug=site.slug,
         name=site.name,
         url=url_of(site.slug),
         live_deploy=site.live_deploy_id,
         live_cid=site.live_cid,
-        locked=False,
+        locked=site.locked is not None,
+        paused=site.paused is not None,
+        gates={name: gate for name, gate in gates.items() if gate},
         created_at=site.created_at,
     )
     return answer.model_dump(mode="json")
@@ -82,7 +92,7 @@ def list_sites(query: Page) -> Any:
     """All sites, newest first."""
     with reading() as db:
         rows = sites.page(db, query.limit + 1, query.after, only=asker().site_id)
-    return listed(rows, query.limit, _said, lambda site: site.id)
+    return listed(rows, query.limit, said, lambda site: site.id)
 
 
 @v1.post("/sites", tags=TAGS, responses={201: SiteAnswer, **body_problems(409)})
@@ -94,7 +104,7 @@ def make_site(header: Repeatable, body: NewSite) -> Response:
 
     def work(log: Any) -> Answer:
         site = create_site(log, body.slug, body.name)
-        return Answer(_said(site), 201, f"/v1/sites/{site.slug}")
+        return Answer(said(site), 201, f"/v1/sites/{site.slug}")
 
     return perform(work, header, body.model_dump())
 
@@ -103,7 +113,7 @@ def make_site(header: Repeatable, body: NewSite) -> Response:
 @scope("read")
 def show_site(path: SitePath) -> Any:
     """One site."""
-    return _said(require_site(path.slug))
+    return said(require_site(path.slug))
 
 
 @v1.patch("/sites/<slug>", tags=TAGS, responses={200: SiteAnswer, **body_problems(404)})
@@ -111,7 +121,7 @@ def show_site(path: SitePath) -> Any:
 def change_site(path: SitePath, body: SiteChange) -> Response:
     """Give a site another name for people; the slug stays."""
     require_site(path.slug)
-    return perform(lambda log: Answer(_said(rename_site(log, path.slug, body.name))))
+    return perform(lambda log: Answer(said(rename_site(log, path.slug, body.name))))
 
 
 @v1.delete("/sites/<slug>", tags=TAGS, responses={204: None, **problems(404)})

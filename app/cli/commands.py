@@ -14,18 +14,21 @@ from app.cli.graph import graph
 from app.cli.hooks import hooks
 from app.cli.listeners import listeners
 from app.cli.notifications import notifications
+from app.cli.quotas import quotas
 from app.cli.reactions import reactions
 from app.cli.release import release
 from app.cli.replays import replays
 from app.cli.sign_in import sign_in_link
 from app.cli.sites import sites
 from app.cli.tokens import tokens
+from app.cli.usage import usage
 from app.cli.verify import verify
 
 COMMANDS = (
     *(deploy, verify, doctor, release, sign_in_link),
     *(sites, deploys, flows, events, listeners, reactions, replays, tokens, hooks, graph),
     *(channels, notifications),
+    *(usage, quotas),
 )
 
 

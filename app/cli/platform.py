@@ -59,6 +59,10 @@ class Platform:
         """Ask for something; fields that are None are left out."""
         return self._send("POST", path, json=_given(fields)).json()
 
+    def put(self, path: str, **fields: Any) -> Any:
+        """Make something so; fields that are None are left out."""
+        return self._send("PUT", path, json=_given(fields)).json()
+
     def patch(self, path: str, **fields: Any) -> Any:
         """Change something."""
         return self._send("PATCH", path, json=fields).json()

@@ -5,7 +5,7 @@ from typing import Any
 import rich_click as click
 
 from app.cli.asking import asks, at_most
-from app.cli.output import Output, fields, table, when
+from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 
 EMPTY = "There is no site yet: flask deploy DIR --site SLUG makes one."
@@ -13,7 +13,7 @@ EMPTY = "There is no site yet: flask deploy DIR --site SLUG makes one."
 
 @click.group("sites")
 def sites() -> None:
-    """Sites: list, create, show, rename, delete."""
+    """Sites: list, create, show, rename, lock, unlock, pause, resume, delete."""
 
 
 @sites.command("list")
@@ -55,6 +55,44 @@ def rename_site(platform: Platform, out: Output, slug: str, name: str) -> None:
     out.answer(site, _about(site))
 
 
+@sites.command("lock")
+@click.argument("slug")
+@click.option("--reason", help="Kept and shown.")
+@asks
+def lock_site(platform: Platform, out: Output, slug: str, reason: str | None) -> None:
+    """Refuse new deploys of a site; what is live stays."""
+    site = platform.put(at("sites", slug, "lock"), reason=reason)
+    out.answer(site, _about(site))
+
+
+@sites.command("unlock")
+@click.argument("slug")
+@asks
+def unlock_site(platform: Platform, out: Output, slug: str) -> None:
+    """Take on deploys of a site again."""
+    platform.delete(at("sites", slug, "lock"))
+    out.answer({"unlocked": slug}, [f"{slug} takes deploys again."])
+
+
+@sites.command("pause")
+@click.argument("slug")
+@click.option("--reason", help="Kept and shown.")
+@asks
+def pause_site(platform: Platform, out: Output, slug: str, reason: str | None) -> None:
+    """Serve nothing of a site but that it is paused."""
+    site = platform.put(at("sites", slug, "pause"), reason=reason)
+    out.answer(site, _about(site))
+
+
+@sites.command("resume")
+@click.argument("slug")
+@asks
+def resume_site(platform: Platform, out: Output, slug: str) -> None:
+    """Serve a site again."""
+    platform.delete(at("sites", slug, "pause"))
+    out.answer({"resumed": slug}, [f"{slug} is served again."])
+
+
 @sites.command("delete")
 @click.argument("slug")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -77,4 +115,11 @@ def _about(site: dict[str, Any]) -> list[str]:
             "live cid": site["live_cid"],
             "created": when(site["created_at"]),
         }
+        | {name: _gate(gate) for name, gate in site["gates"].items()}
+    )
+
+
+def _gate(gate: dict[str, Any]) -> str:
+    return f"since {when(gate['since'])}, by {text(gate['by'])}" + (
+        f": {text(gate['reason'])}" if gate["reason"] else ""
     )

@@ -100,6 +100,11 @@ class TrafficRead(Signal, type="usage.traffic.read", starts="traffic"):
         return traffic_stream(self.file)
 
 
+def unit_of(meter: str) -> str:
+    """What a meter counts."""
+    return next(unit for name, unit in METERS.items() if name == meter)
+
+
 def traffic_stream(file: str) -> str:
     """The stream of what was read from one access file."""
     return f"/traffic/{file}"

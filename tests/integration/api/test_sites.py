@@ -22,6 +22,8 @@ def test_a_new_site_serves_nothing_yet(api: Api) -> None:
         "live_deploy": None,
         "live_cid": None,
         "locked": False,
+        "paused": False,
+        "gates": {},
     }
     assert api.get("/v1/sites/shop").json == answer.json
 

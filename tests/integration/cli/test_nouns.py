@@ -120,7 +120,7 @@ def test_a_flow_is_shown_as_its_timeline(live):
 
 def test_the_newest_events_come_last(live):
     lines = live("events", "tail", "--limit", 3).splitlines()
-    assert "notification.sent" in lines[-1]
+    assert "usage.measured" in lines[-1]
     assert 3 <= len(lines) < 10
     assert len(live("events", "tail", "--after", 0).splitlines()) > 20
 
