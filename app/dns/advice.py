@@ -23,7 +23,7 @@ def at_provider(zone: str) -> str:
 
 def removal(kind: str, name: str, values: tuple[str, ...]) -> str:
     """Which record to delete."""
-    shown = ", ".join(f"“{value}”" for value in values)
+    shown = ", ".join(f"“{value[:200]}”" for value in values[:5])
     return f"Delete the {kind} record of {name}{f' with {shown}' if shown else ''}."
 
 

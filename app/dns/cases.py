@@ -8,6 +8,7 @@ from app.dns.observed import Answer, Observation, Source
 from app.dns.records import Expected, asked_types
 
 _LINK = "dnslink="
+_MOST_VALUES, _MOST_CHARACTERS = 20, 300  # of what a stranger's zone may put into our log
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def found(answers: Iterable[Answer]) -> tuple[str, ...]:
     values: dict[str, None] = {}
     for answer in answers:
         values |= dict.fromkeys(answer.chain[:1] or answer.values)
-    return tuple(values)
+    return tuple(value[:_MOST_CHARACTERS] for value in values)[:_MOST_VALUES]
 
 
 def links(values: Iterable[str]) -> list[str]:

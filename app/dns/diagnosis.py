@@ -136,7 +136,7 @@ def _extra_address(case: Case) -> dict[str, Any] | None:
     others = tuple(sorted(there - ours))
     if case.expected.purpose != "routing" or names(case.base) or not there & ours or not others:
         return None
-    message = f"Beside our address it has {', '.join(others)}, so that some visitors do not come to us."
+    message = f"Beside our address it has {', '.join(others[:5])}, so that some visitors do not come to us."
     kind = "AAAA" if all(":" in other for other in others) else "A"
     return _told("extra", "extra_value", message, advice.removal(kind, case.expected.name, others))
 
@@ -146,7 +146,7 @@ def _extra_name(case: Case) -> dict[str, Any] | None:
     others = tuple(sorted(said - set(case.expected.values)))
     if case.expected.type != "CNAME" or not said & set(case.expected.values) or not others:
         return None
-    message = f"It has {len(said)} CNAMEs, of which there may be one only: also {', '.join(others)}."
+    message = f"It has {len(said)} CNAMEs, of which there may be one only: also {', '.join(others[:5])}."
     return _told("extra", "extra_value", message, advice.removal("CNAME", case.expected.name, others))
 
 
@@ -173,7 +173,7 @@ def _wrong_value(case: Case) -> dict[str, Any] | None:
         message = f"A CNAME to {there[0]} stands at {expected.name}, where the text has to be."
         hint = f"{advice.removal('CNAME', expected.name, there)} {advice.entry(expected, case.zone)}"
         return _told("wrong", "cname_conflict", message, hint)
-    message = f"It says {', '.join(there)}."
+    message = f"It says {', '.join(there[:5])}."
     blocking = addresses(case.base) and not names(case.base) and expected.type == "CNAME"
     first = advice.removal("A or AAAA", expected.name, there) if blocking else f"Change it: not “{there[0]}”."
     if expected.purpose == "ownership":

@@ -1,5 +1,6 @@
 """One question to one server: over UDP, or TCP where the answer is too long for that; for a limited time."""
 
+import re
 from dataclasses import dataclass
 
 import dns.exception
@@ -18,6 +19,8 @@ from app.dns.observed import Answer, Source
 
 _PAYLOAD = 1232  # bytes that pass everywhere unfragmented (DNS flag day 2020)
 _TRIES = 2  # over UDP, which may lose one
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # PostgreSQL cannot keep \0
 
 #: What goes wrong on the way, rather than in what a server says.
 TROUBLES = (dns.exception.DNSException, OSError, EOFError)
@@ -103,7 +106,18 @@ def heard(message: dns.message.Message, question: Question, source: Source, serv
     """A message as an observation. One of TROUBLES when it contradicts itself."""
     if not isinstance(message, dns.message.QueryMessage):
         raise dns.exception.FormError  # not an answer to a question
-    chaining = message.resolve_chaining()
+    try:
+        chaining = message.resolve_chaining()
+    except dns.message.ChainTooLong:  # CNAMEs in a circle
+        first = tuple(text_of(rrset[0]) for rrset in message.answer[:1])
+        return Answer(
+            name=question.name,
+            type=question.type,
+            source=source,
+            server=server.shown,
+            rcode="NOERROR",
+            chain=first,
+        )
     values = tuple(sorted(text_of(rdata) for rdata in chaining.answer or ()))
     chain = tuple(text_of(rrset[0]) for rrset in chaining.cnames)
     nothing = not values and any(rrset.rdtype == dns.rdatatype.SOA for rrset in message.authority)
@@ -131,7 +145,8 @@ def trouble_of(error: BaseException) -> str:
 def text_of(rdata: dns.rdata.Rdata) -> str:
     """A value as people write it: the strings of a text joined, names without closing dots."""
     if isinstance(rdata, TXT):
-        return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
+        text = b"".join(rdata.strings).decode("utf-8", "backslashreplace")
+        return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     if isinstance(rdata, CNAME | NS):
         return plain(rdata.target)
     return str(rdata.to_text())

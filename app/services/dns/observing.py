@@ -116,11 +116,11 @@ def _right_at_source(case: Case) -> bool:
 
 
 def _until_silent(ask_one: Callable[[Thing], Answer], things: Iterable[Thing]) -> list[Answer]:
-    """The answers up to the first that did not come."""
+    """The answers up to the first that did not come; one that cannot be read is no silence."""
     answers: list[Answer] = []
     for thing in things:
         answers.append(ask_one(thing))
-        if answers[-1].trouble:
+        if answers[-1].trouble in ("timeout", "unreachable"):
             break
     return answers
 
