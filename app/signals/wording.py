@@ -52,6 +52,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "The listener was disabled ({data.reason}): {data.detail}\n"
         "What to do: mend what it calls, then flask listeners resume {data.listener_id}",
     ),
+    "listener.condition_met": (
+        "{data.name} is met",
+        "{data.kind} of {data.entity}: events {data.events}, from {data.first_at} to {data.last_at}.",
+    ),
     "platform.flow.recovered": ("{label} goes on", "Nothing had happened for {data.after_s} seconds."),
     "storage.integrity.restored": ("{label} is whole again", "There is nothing to do."),
     "notification.channel.test_requested": (

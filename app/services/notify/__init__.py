@@ -75,6 +75,8 @@ def dedup_seconds() -> float:
 
 def _check(scheme: str) -> None:
     allowed = get_settings().notify_schemes.split(",")
+    if not scheme:
+        raise invalid("it begins with no kind of channel")
     if scheme not in allowed:
-        what = f"No channel may be a {scheme[:20] or 'nothing'}:// here, only {', '.join(allowed)}."
+        what = f"No channel may be a {scheme[:20]}:// here, only {', '.join(allowed)}."
         raise InvalidInput("channel_scheme_refused", what, _HINT)

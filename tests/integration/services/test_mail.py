@@ -163,7 +163,7 @@ def test_a_mailto_url_is_a_channel(mailboxes: Start, configure: Callable[..., No
         ("file:///etc/passwd", "channel_scheme_refused"),
         ("pover://user@token", "channel_scheme_refused"),  # known, but not allowed by default
         ("https://example.org/hook", "channel_scheme_refused"),
-        ("nothing", "channel_scheme_refused"),
+        ("nothing", "channel_url_invalid"),
         ("mailto://[::1", "channel_url_invalid"),
         ("mailtos://u:p4ss@example.org:x", "channel_url_invalid"),
         ("mailtos://u:p4ss@example.org?pgpprv=/etc/passwd", "channel_url_invalid"),
