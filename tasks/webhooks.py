@@ -11,7 +11,7 @@ from app.secrets.webhooks import signed
 from app.services.outbound import open_outbound
 from app.services.outbound.judging import judged
 from app.signals.listeners import ListenerDisabled, WhyDisabled
-from app.signals.webhooks import WebhookDelivered, WebhookFailed
+from app.signals.webhooks import WebhookDelivered, WebhookFailed, WebhookTestRequested
 
 MINUTE, HOUR = 60, 3600
 #: Seconds between the attempts, some 75 hours in all, as the specification proposes.
@@ -25,9 +25,19 @@ FOR_GOOD: dict[str, WhyDisabled] = {"http_410": "gone_410", "ssrf_blocked": "ssr
 @action(service="webhooks", fails_with=WebhookFailed, pauses=PAUSES, tells_each=True, time_limit=60)
 def deliver(event: Signal) -> WebhookDelivered | None:
     """Tell the receiver of a listener of an event. Every repeat bears the event's id as `webhook-id`."""
+    return _call(event, current().listener)
+
+
+@action(service="webhooks", fails_with=WebhookFailed, attempts=1, time_limit=60)
+def call_once(event: WebhookTestRequested) -> WebhookDelivered | None:
+    """Call the receiver of a listener once, since somebody wants to see whether it takes calls."""
+    return _call(event, event.listener_id)
+
+
+def _call(event: Signal, listener_id: str) -> WebhookDelivered | None:
     with reading() as db:
-        listener = listeners.get(db, current().listener)
-        secrets = webhooks.secrets_of(db, current().listener, now())
+        listener = listeners.get(db, listener_id)
+        secrets = webhooks.secrets_of(db, listener_id, now())
     if listener is None:
         return None  # it was deleted meanwhile
     told = attributes(event.recorded)
@@ -54,7 +64,8 @@ def disable_lost(event: WebhookFailed) -> ListenerDisabled | None:
     """Call a receiver no more that is gone, or has taken nothing for days."""
     db = current().db
     listener = listeners.get(db, event.listener_id)
-    if listener is None or listener.state == DISABLED:
+    tested = event.event_type == WebhookTestRequested.type
+    if listener is None or listener.state == DISABLED or tested:
         return None
     reason = _why_lost(event, webhooks.health_of(db, event.listener_id))
     if reason is None:

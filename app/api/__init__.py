@@ -23,4 +23,5 @@ from app.api import replays as replays
 from app.api import sites as sites
 from app.api import stream as stream
 from app.api import tokens as tokens
+from app.api import trying as trying
 from app.api import usage as usage

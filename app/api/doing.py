@@ -53,7 +53,8 @@ def checked_do(do: Do) -> dict[str, Any]:
 
 def plain_do(do: Do) -> dict[str, Any]:
     """What is to be done, in plain values."""
-    return do.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    said = do.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {name: value for name, value in said.items() if value is not None}
 
 
 class ActionAnswer(BaseModel):

@@ -3,10 +3,11 @@
 from typing import Any
 
 import rich_click as click
+from click.exceptions import Exit
 
 from app.cli.asking import asks, at_most
 from app.cli.listeners import as_json, listeners
-from app.cli.output import Output, text, when
+from app.cli.output import Output, fields, text, when
 from app.cli.platform import Platform, at
 from app.cli.replays import bound, finite
 from app.errors import InvalidInput
@@ -68,6 +69,18 @@ def redeliver(platform: Platform, out: Output, /, listener_id: str, **asked: Any
         more = platform.post(path, **wish, after=answer["next"])
         answer = {**more, "count": answer["count"] + more["count"]}
     out.answer(answer, _again(answer))
+
+
+@listeners.command("test")
+@click.argument("listener_id", metavar="ID")
+@asks
+def test(platform: Platform, out: Output, listener_id: str) -> None:
+    """Call a webhook's receiver once now, with an event that says that it is a test, and tell how it went."""
+    answer = platform.post(at("listeners", listener_id, "test"))
+    said = {name: answer[name] for name in ("verdict", "message", "advice", "snippet", "event")}
+    out.answer(answer, fields(said))
+    if answer["verdict"] != "taken":
+        raise Exit(1)
 
 
 def _again(answer: dict[str, Any]) -> list[str]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from app.engine import Timestamp, fold, folded, metadata
 from app.secrets.sealing import seal, unseal
-from app.signals.webhooks import WebhookDelivered, WebhookFailed
+from app.signals.webhooks import WebhookDelivered, WebhookFailed, WebhookTestRequested
 
 attempts = folded(
     Table(
@@ -98,6 +98,13 @@ def page(db: Connection, listener: str, limit: int, after: str | None = None) ->
     return [Attempt(*row) for row in db.execute(query.limit(limit))]
 
 
+def of_event(db: Connection, listener: str, event: str) -> Attempt | None:
+    """The newest attempt of a listener to tell of an event."""
+    theirs = select(attempts).where(attempts.c.event == event, attempts.c.listener == listener)
+    row = db.execute(theirs.order_by(attempts.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else Attempt(*row)
+
+
 def health_of(db: Connection, listener: str) -> Health | None:
     """How the receiver of a listener has done; None before the first attempt."""
     row = db.execute(select(health).where(health.c.listener == listener)).one_or_none()
@@ -151,7 +158,8 @@ def take(db: Connection, signal: WebhookDelivered) -> None:
     """One more was taken."""
     also = {"http_status": signal.http_status, "ms": signal.ms, "snippet": signal.response_snippet}
     _add(db, signal, also)
-    _set_health(db, signal.listener_id, None, 0)
+    if signal.event_type != WebhookTestRequested.type:
+        _set_health(db, signal.listener_id, None, 0)
 
 
 @fold(WebhookFailed)
@@ -162,6 +170,8 @@ def fail(db: Connection, signal: WebhookFailed) -> None:
     also = {name: evidence.get(name) for name in ("http_status", "ms", "snippet")}
     also["next_attempt_at"] = datetime.fromisoformat(next_at) if next_at else None
     _add(db, signal, also | {"code": signal.failure.code})
+    if signal.event_type == WebhookTestRequested.type:
+        return  # people test receivers that are not ready yet
     before = health_of(db, signal.listener_id)
     since = before and before.failing_since
     _set_health(db, signal.listener_id, since or signal.recorded.time, (before.failures if before else 0) + 1)

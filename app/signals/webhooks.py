@@ -35,13 +35,39 @@ class WebhookSignal(Signal):
         recorded = event.recorded
         return cls.model_validate(
             {
-                "listener_id": current().listener,
+                "listener_id": _whose(event),
                 "event_id": recorded.id,
                 "event_type": recorded.type,
                 "attempt": attempt,
                 **fields,
             }
         )
+
+
+class WebhookTestRequested(Signal, type="webhook.test.requested"):
+    """Somebody wants to see whether a receiver takes calls: this is what it is told of.
+
+    Fields: the listener, its name, and a text for people who find it at the receiver.
+    """
+
+    listener_id: str
+    name: str
+    message: str = "This is a test that somebody asked for. Nothing has happened."
+
+    @property
+    def stream(self) -> str:
+        """The stream of the calls of the listener."""
+        return f"/webhooks/{self.listener_id}"
+
+    @property
+    def label(self) -> str:
+        """The listener's name."""
+        return self.name
+
+
+def _whose(event: Signal) -> str:
+    """Whose call tells of an event: of a test that of the listener which is tested."""
+    return event.listener_id if isinstance(event, WebhookTestRequested) else current().listener
 
 
 class WebhookDelivered(WebhookSignal, type="webhook.delivered"):

@@ -46,6 +46,7 @@ OPERATIONS = {
     "/v1/listeners/apply": {"post"},
     "/v1/listeners/{id}/backfill": {"post"},
     "/v1/listeners/{id}/redeliver": {"post"},
+    "/v1/listeners/{id}/test": {"post"},
     "/v1/listeners/{id}/pause": {"post"},
     "/v1/listeners/{id}/resume": {"post"},
     "/v1/listeners/{id}/rotate-secret": {"post"},

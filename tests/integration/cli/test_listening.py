@@ -60,3 +60,14 @@ def test_what_it_was_told_it_is_told_again(terminal: Any, listener: str, there: 
     assert terminal(*redeliver, "--failed-since", "2020-01-01").startswith("0 that had failed")
     assert "[request_invalid]" in terminal.error(*redeliver)
     assert "[event_not_found]" in terminal.error(*redeliver, "--event", "nothing")
+
+
+def test_a_webhook_is_tested(terminal: Any, listener: str, there: Receiver) -> None:
+    said = terminal("listeners", "test", listener)
+    assert "taken" in said
+    assert "thanks" in said
+    assert len(there.requests) == 1
+    terminal("listeners", "add", "dead", "--on", "site.*", "--webhook", "http://127.0.0.1:9/")
+    dead = terminal.json("listeners", "list")[0]["id"]
+    assert terminal.json("listeners", "test", dead, code=1)["verdict"] == "unreachable"
+    assert "[listener_not_found]" in terminal.error("listeners", "test", "nobody")

@@ -49,6 +49,7 @@ def test_only_metering_notices_and_clearing_up_are_not_waited_for() -> None:
         "housekeeping:housekeeping.clear_spool",
         "webhooks:webhooks.disable_lost",
         "pinning:storage.pin_again",
+        "webhooks:webhooks.call_once",
     }
 
 
