@@ -11,7 +11,7 @@ from app.engine.health import DatabaseAway
 from app.errors import RetryableError
 from app.gateway.blocks import IntegrityProblem
 from app.gateway.wsgi import Live, create_gateway
-from app.models import integrity, sites
+from app.models import domains, integrity, sites
 from app.services.storage import open_storage
 from app.services.traffic import open_traffic
 from app.signals.storage import IntegrityFailed
@@ -20,11 +20,12 @@ from config.settings import settings_or_exit
 log = structlog.get_logger()
 
 
-def live(slug: str) -> Live | None:
-    """What a site serves. RetryableError when the database does not answer."""
+def live(name: str) -> Live | None:
+    """What the site of a slug, or of a name of its own, serves. RetryableError without the database."""
     try:
         with reading() as db:
-            found = sites.live(db, slug)
+            slug = domains.live_at(db, name) if "." in name else name
+            found = sites.live(db, slug) if slug else None
             return None if found is None else Live(*found)
     except DatabaseAway as error:
         message, hint = "The database does not answer.", "Try again in a few seconds."

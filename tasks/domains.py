@@ -4,7 +4,13 @@ from app.engine import action, current, new_id
 from app.models import deploys, domains, sites
 from app.services.routing import hostname_for
 from app.signals.deploys import DeployPublished
-from app.signals.domains import DomainAdded, DomainSyncCompleted, DomainSyncFailed, DomainTargetUpdated
+from app.signals.domains import (
+    DomainAdded,
+    DomainDnsConfigured,
+    DomainSyncCompleted,
+    DomainSyncFailed,
+    DomainTargetUpdated,
+)
 from app.signals.rollback import DeployRolledBack
 from app.signals.sites import SiteCreated
 
@@ -28,13 +34,13 @@ def add_default_hostname(event: SiteCreated) -> DomainAdded | None:
 
 @action(fails_with=DomainSyncFailed)
 def sync_records(
-    event: DeployPublished | DeployRolledBack | DomainAdded,
+    event: DeployPublished | DeployRolledBack | DomainAdded | DomainDnsConfigured,
 ) -> list[DomainTargetUpdated | DomainSyncCompleted] | None:
     """Make the site's host names lead to what is live; what is newer than the event has a sync of its own."""
     db = current().db
     site = sites.get(db, event.site_id)
     live = site and site.live_deploy_id
-    about = live if isinstance(event, DomainAdded) else event.deploy_id
+    about = live if isinstance(event, DomainAdded | DomainDnsConfigured) else event.deploy_id
     deploy = about and deploys.get(db, about)
     if not live or not deploy:
         return None

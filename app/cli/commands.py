@@ -8,6 +8,7 @@ from app.cli.channels import channels
 from app.cli.deploy import deploy
 from app.cli.deploys import deploys
 from app.cli.doctor import doctor
+from app.cli.domains import domains
 from app.cli.events import events
 from app.cli.flows import flows
 from app.cli.graph import graph
@@ -26,7 +27,7 @@ from app.cli.verify import verify
 
 COMMANDS = (
     *(deploy, verify, doctor, release, sign_in_link),
-    *(sites, deploys, flows, events, listeners, reactions, replays, tokens, hooks, graph),
+    *(sites, domains, deploys, flows, events, listeners, reactions, replays, tokens, hooks, graph),
     *(channels, notifications),
     *(usage, quotas),
 )

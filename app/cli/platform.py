@@ -67,9 +67,10 @@ class Platform:
         """Change something."""
         return self._send("PATCH", path, json=fields).json()
 
-    def delete(self, path: str) -> None:
-        """Remove something."""
-        self._send("DELETE", path)
+    def delete(self, path: str) -> Any:
+        """Remove something; returns what is said of it, None when that is nothing."""
+        answer = self._send("DELETE", path)
+        return answer.json() if answer.content else None
 
     def upload(self, path: str, archive: IO[bytes], **fields: str | None) -> Any:
         """Send an archive as it is read, never holding all of it in memory, with form fields beside it."""

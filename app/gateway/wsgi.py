@@ -25,7 +25,8 @@ from app.gateway.mount import Mount
 from app.services.storage.port import Storage
 from app.services.traffic.port import Answered, Journal
 
-_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+#: A slug, or a host name in ASCII: labels with dots between them.
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _CONTENT = re.compile(rb"/ipfs/([^/]+)(.*)", re.DOTALL)
 _PERHAPS = "Perhaps its name is misspelt, or its first deploy is still under way."
 _METHODS = ("GET", "HEAD")
@@ -43,7 +44,7 @@ class Live(NamedTuple):
     paused: bool = False
 
 
-#: What the site of a slug serves; None when there is no such site.
+#: What the site of a slug, or of a host name of its own (which has a dot), serves; None when there is none.
 Sites = Callable[[str], Live | None]
 
 
@@ -105,7 +106,8 @@ class _Gateway:
         if host in (self._host, "localhost") or _is_address(host):
             return self._bare(request, path)
         slug, dot, rest = host.partition(".")
-        live = self._sites(slug) if dot and rest == self._host and _SLUG.fullmatch(slug) else None
+        name = slug if rest == self._host else host
+        live = self._sites(name) if dot and _NAME.fullmatch(name) else None
         if live is not None:
             request.environ[_SITE] = live.site_id
         if live is not None and live.paused:

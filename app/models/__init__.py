@@ -1,5 +1,6 @@
 """What the platform knows: tables, the queries on them, and what each signal changes in them (the folds)."""
 
+from app.models import channels as channels
 from app.models import credentials as credentials
 from app.models import deploys as deploys
 from app.models import domains as domains
@@ -11,6 +12,7 @@ from app.models import listeners as listeners
 from app.models import notifications as notifications
 from app.models import publishing as publishing
 from app.models import quotas as quotas
+from app.models import setups as setups
 from app.models import sign_in as sign_in
 from app.models import sites as sites
 from app.models import tokens as tokens

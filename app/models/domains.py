@@ -11,7 +11,14 @@ from app.engine.log import failures_since
 from app.models import sites
 from app.models.deploys import Deploy
 from app.signals.deploys import Target
-from app.signals.domains import DomainAdded, DomainSyncFailed, DomainTargetUpdated
+from app.signals.domains import (
+    DomainAdded,
+    DomainDnsConfigured,
+    DomainRemoved,
+    DomainSignal,
+    DomainSyncFailed,
+    DomainTargetUpdated,
+)
 from app.signals.sites import SiteDeleted
 
 domains = folded(
@@ -60,6 +67,12 @@ def of_site(db: Connection, site_id: str) -> list[Domain]:
     return [Domain(*row) for row in db.execute(query)]
 
 
+def live_at(db: Connection, hostname: str) -> str | None:
+    """The slug of the site that is served under a name of somebody's own."""
+    query = select(domains.c.site).where(domains.c.hostname == hostname, domains.c.kind == "custom")
+    return db.execute(query).scalar()
+
+
 def targets_of(db: Connection, deploy: Deploy) -> list[Target]:
     """What a published deploy has reached and what not; what a newer one took over counts as replaced."""
     live = sites.get(db, deploy.site_id)
@@ -89,19 +102,28 @@ def _target(domain: Domain, deploy_id: str, *, is_live: bool) -> Target:
 
 @fold(DomainAdded)
 def add(db: Connection, event: DomainAdded) -> None:
-    """A new host name leads nowhere yet."""
-    db.execute(
-        insert(domains).values(
-            id=event.domain_id,
-            stream=event.recorded.stream,
-            site_id=event.site_id,
-            site=event.site,
-            hostname=event.hostname,
-            kind=event.kind,
-            mode=event.mode,
-            created_at=event.recorded.time,
-        )
-    )
+    """A new host name leads nowhere yet; one of somebody's own has to be set up first."""
+    if event.mode == "default":
+        _insert(db, event, kind=event.kind, mode=event.mode)
+
+
+@fold(DomainDnsConfigured)
+def take_up(db: Connection, event: DomainDnsConfigured) -> None:
+    """A name of somebody's own is theirs and leads to us: from now on it is served."""
+    if db.execute(select(domains.c.id).where(domains.c.id == event.domain_id)).scalar() is None:
+        _insert(db, event, kind="custom", mode="own")
+
+
+@fold(DomainRemoved)
+def remove(db: Connection, event: DomainRemoved) -> None:
+    """It is served no more."""
+    db.execute(delete(domains).where(domains.c.id == event.domain_id))
+
+
+def _insert(db: Connection, event: DomainSignal, **how: str) -> None:
+    same = {name: getattr(event, name) for name in ("site_id", "site", "hostname")}
+    recorded = {"stream": event.recorded.stream, "created_at": event.recorded.time}
+    db.execute(insert(domains).values(id=event.domain_id, **same, **recorded, **how))
 
 
 @fold(DomainTargetUpdated)

@@ -1,19 +1,21 @@
-"""Host names under which a site is reached, and which deploy each of them leads to."""
+"""Host names under which a site is reached: how they are set up, and which deploy each of them leads to."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from app.engine import FailureSignal
 from app.signals.deploys import DeploySignal
 from app.signals.sites import SiteSignal
 
+#: The steps of a set-up, in their order.
+Step = Literal["claim", "prove", "point", "certify", "live"]
+STEPS: tuple[Step, ...] = ("claim", "prove", "point", "certify", "live")
 
-class DomainAdded(SiteSignal, type="domain.added"):
-    """A host name belongs to the site from now on. `default` ones are labels under the gateway's own host."""
+
+class DomainSignal(SiteSignal):
+    """Base of what happens to one host name."""
 
     domain_id: str
     hostname: str
-    kind: Literal["subdomain"]
-    mode: Literal["default"]
 
     @property
     def subject(self) -> str:
@@ -24,6 +26,95 @@ class DomainAdded(SiteSignal, type="domain.added"):
     def label(self) -> str:
         """The host name."""
         return self.hostname
+
+
+class DomainAdded(DomainSignal, type="domain.added", starts="domain"):
+    """A host name is to lead to the site. `default` ones are labels under the gateway's own host, and need no
+    set-up; of others `unicode` is the name for people, `token` proves whose it is, `claim` is its label in
+    our zone.
+    """
+
+    kind: Literal["subdomain", "custom"]
+    mode: Literal["default", "manual", "delegated"]
+    unicode: str = ""
+    token: str = ""
+    claim: str = ""
+
+
+class DomainVerificationRequested(DomainSignal, type="domain.verification.requested", starts="domain_check"):
+    """Its records are to be looked at: a person wants it, or it is time."""
+
+    by: Literal["user", "schedule"]
+
+
+class DomainRecordsObserved(DomainSignal, type="domain.records.observed"):
+    """What was seen in DNS is different from before: `records` are the findings, one for each record.
+
+    `apex` says whether its zone begins at the name, `wait_s` after how many seconds looking again can show
+    something else. The records that are needed may change with it.
+    """
+
+    records: tuple[dict[str, Any], ...]
+    digest: str
+    apex: bool
+    wait_s: int
+
+
+class DomainSetupAdvanced(DomainSignal, type="domain.setup.advanced"):
+    """A step of the set-up is done and stays done; `remaining` are those that follow."""
+
+    step: Step
+    index: int
+    of: int = len(STEPS)
+    remaining: tuple[Step, ...]
+
+
+class DomainVerified(DomainSignal, type="domain.verified"):
+    """Whoever added the name has shown that it is theirs."""
+
+    method: Literal["dns_txt"]
+
+
+class DomainDnsConfigured(DomainSignal, type="domain.dns.configured"):
+    """The name leads to us, so many seconds after it was added."""
+
+    elapsed_s: int
+
+
+class DomainCertificateHandedOver(DomainSignal, type="domain.certificate.handed_over"):
+    """Certificates for the name are the business of the proxy in front, which may ask `/v1/tls/ask`."""
+
+
+class DomainSetupCompleted(DomainSignal, type="domain.setup.completed", ends="succeeded"):
+    """All steps are done: the name is served."""
+
+    elapsed_s: int
+
+
+class DomainSetupStalled(DomainSignal, FailureSignal, type="domain.setup.stalled"):
+    """A step has waited for `since_s` seconds: its failure names the one record that is missing."""
+
+    step: Step
+    since_s: int
+    waiting_for: dict[str, Any] | None
+
+
+class DomainMisconfigured(DomainSignal, type="domain.misconfigured"):
+    """The records of a name that was served are not as they were; it is served as far as they let it. The
+    `issues` are the findings, each with its code and hint.
+    """
+
+    issues: tuple[dict[str, Any], ...]
+
+
+class DomainReconfigured(DomainSignal, type="domain.reconfigured"):
+    """The records of a name are as they should be again."""
+
+
+class DomainRemoved(DomainSignal, type="domain.removed", ends="cancelled"):
+    """The name leads to the site no more. `records` can be removed from DNS."""
+
+    records: tuple[dict[str, str], ...] = ()
 
 
 class DomainTargetUpdated(DeploySignal, type="domain.target.updated"):

@@ -113,6 +113,8 @@ def test_the_endings_of_a_flow_are_those_of_the_design() -> None:
         "site.deploy.rollback_superseded": "succeeded",
         "site.deploy.failed": "failed",
         "site.deploy.cancelled": "cancelled",
+        "domain.setup.completed": "succeeded",
+        "domain.removed": "cancelled",
         "storage.upload.failed": "failed",
         "storage.integrity.failed": "failed",
     }

@@ -1,0 +1,102 @@
+"""What is told of a host name: its states, the step that it waits at, and its records with what is wrong."""
+
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from flask import current_app
+from pydantic import BaseModel
+
+from app.api.requests import Moment
+from app.dns.records import Ours, expected_records, record_types
+from app.models.setups import Setup, needed
+from app.signals.domains import STEPS
+
+
+class RecordAnswer(BaseModel):
+    """A record that is needed. `found` is what the name's own servers say, `resolver` what a public one does.
+
+    `verdict` is `ok`, or says what is wrong, by `code`; `hint` what to do. Before anybody has looked it is
+    `unknown`.
+    """
+
+    purpose: str
+    name: str
+    type: str
+    expected: list[str]
+    found: list[str]
+    resolver: list[str]
+    verdict: str
+    code: str
+    message: str
+    hint: str
+
+
+class SetupAnswer(BaseModel):
+    """Which `step` comes next (`""` when all are done), and the one record that it waits for."""
+
+    step: str
+    index: int
+    of: int
+    waiting_for: RecordAnswer | None
+
+
+class DomainAnswer(BaseModel):
+    """A host name: three states, which do not depend on each other, one word for them all, and the records.
+
+    `next_check_at` is when its records are looked at next without anybody asking.
+    """
+
+    hostname: str
+    unicode: str
+    site: str
+    mode: str
+    ownership: Literal["unproven", "proven"]
+    routing: Literal["unset", "configured", "broken"]
+    tls: Literal["none", "handed_over"]
+    badge: str
+    setup: SetupAnswer
+    records: list[RecordAnswer]
+    flow: str
+    added_at: Moment
+    observed_at: Moment | None
+    next_check_at: Moment | None
+
+
+def ours() -> Ours:
+    """What belongs to this installation, as the settings say."""
+    config = current_app.config
+    addresses = tuple(filter(None, config["GATEWAY_ADDRESSES"].split(",")))
+    gateway = urlsplit(config["GATEWAY_URL"]).hostname or ""
+    return Ours(gateway=gateway, addresses=addresses, zone=config["DNS_ZONE"])
+
+
+def said(setup: Setup) -> Any:
+    """A host name in plain JSON values."""
+    records = setup.records or _unseen(setup)
+    missing = next((each for each in needed(setup, records) if each["verdict"] != "ok"), None)
+    index = STEPS.index(setup.step) if setup.step else len(STEPS)
+    waiting = None if setup.is_done or missing is None else _record(missing)
+    names = ("hostname", "unicode", "site", "mode", "ownership", "routing", "tls", "badge", "flow")
+    return DomainAnswer(
+        **{name: getattr(setup, name) for name in (*names, "added_at", "observed_at")},
+        next_check_at=setup.deadline_at,
+        setup=SetupAnswer(step=setup.step, index=index, of=len(STEPS), waiting_for=waiting),
+        records=[_record(each) for each in records],
+    ).model_dump(mode="json")
+
+
+def _record(found: dict[str, Any]) -> RecordAnswer:
+    same = {name: found[name] for name in ("name", "type", "expected", "resolver", "verdict", "code")}
+    said = {"purpose": found["subject"], "found": found["authoritative"]}
+    return RecordAnswer(**same, **said, message=found["message"], hint=found["hint"])
+
+
+def _unseen(setup: Setup) -> list[dict[str, Any]]:
+    """What is needed, before anybody has looked."""
+    nothing = {"resolver": [], "authoritative": [], "code": "", "message": "Nobody has looked yet."}
+    return [
+        {"subject": each.purpose, "name": each.name, "type": kind, "expected": list(values)}
+        | {"verdict": "unknown", "hint": f"Enter {kind} {' '.join(values)}.", **nothing}
+        for each in expected_records(setup.hostname, setup.owner, ours(), apex=setup.apex)
+        for kind, values in record_types(each).items()
+    ]

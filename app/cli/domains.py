@@ -1,0 +1,93 @@
+"""`flask domains`: host names of sites, how far their set-up is, and what is wrong with their records."""
+
+from typing import Any
+
+import rich_click as click
+
+from app.cli.asking import asks
+from app.cli.output import Output, fields, table, text, when
+from app.cli.platform import Platform, at
+
+EMPTY = "The site has no host name of its own: flask domains add SITE NAME."
+
+
+@click.group("domains")
+def domains() -> None:
+    """Host names: add, list, show, verify, remove."""
+
+
+@domains.command("add")
+@click.argument("site")
+@click.argument("hostname")
+@asks
+def add(platform: Platform, out: Output, site: str, hostname: str) -> None:
+    """Let a host name lead to a site, and show the records that it needs."""
+    found = platform.post(at("sites", site, "domains"), hostname=hostname)
+    out.answer(found, [f"Enter these records where {text(found['hostname'])} is managed:", *_records(found)])
+
+
+@domains.command("list")
+@click.argument("site")
+@asks
+def list_domains(platform: Platform, out: Output, site: str) -> None:
+    """The host names of a site."""
+    found = platform.get(at("sites", site, "domains"))["items"]
+    rows = [(each["hostname"], each["badge"], _waits(each)) for each in found]
+    out.answer(found, table(("host name", "state", "waits for"), rows, EMPTY))
+
+
+@domains.command("show")
+@click.argument("hostname")
+@asks
+def show(platform: Platform, out: Output, hostname: str) -> None:
+    """A host name: its states, its records, and what to do."""
+    found = platform.get(at("domains", hostname))
+    out.answer(found, _shown(found))
+
+
+@domains.command("verify")
+@click.argument("hostname")
+@asks
+def verify(platform: Platform, out: Output, hostname: str) -> None:
+    """Look at its records now."""
+    found = platform.post(at("domains", hostname, "verify"))
+    out.answer(found, [f"They are looked at now. What is seen: flask domains show {text(found['hostname'])}"])
+
+
+@domains.command("remove")
+@click.argument("hostname")
+@asks
+def remove(platform: Platform, out: Output, hostname: str) -> None:
+    """Let it lead to its site no more, and show the records that can be removed."""
+    found = platform.delete(at("domains", hostname))
+    rows = [(each["name"], each["type"], each["value"]) for each in found["records"]]
+    listed = table(("name", "type", "value"), rows, "")
+    out.answer(found, ["Removed. These records are not needed any more:", *listed])
+
+
+def _shown(found: dict[str, Any]) -> list[str]:
+    setup = found["setup"]
+    step = f"{setup['step']} ({setup['index'] + 1} of {setup['of']})" if setup["step"] else "done"
+    said = {name: found[name] for name in ("hostname", "site", "badge", "ownership", "routing", "tls")}
+    said |= {"set-up": step, "looked at": when(found["observed_at"]) if found["observed_at"] else None}
+    said |= {"next look": when(found["next_check_at"]) if found["next_check_at"] else None}
+    if found["unicode"] != found["hostname"]:
+        said["shown as"] = found["unicode"]
+    return [*fields(said), "", *_records(found)]
+
+
+def _records(found: dict[str, Any]) -> list[str]:
+    """Each record with what was found; below it what is wrong, and what to do."""
+    lines = []
+    for each in found["records"]:
+        mark = {"ok": "+", "unknown": "?"}.get(each["verdict"], "!")
+        lines.append(f"{mark} {each['type']:6} {text(each['name'])}  {text(each['expected'])}")
+        if each["verdict"] not in ("ok", "unknown"):
+            lines.append(f"  {text(each['message'])} [{each['code']}]")
+            lines.append(f"  {text(each['hint'])}")
+    return lines
+
+
+def _waits(found: dict[str, Any]) -> str:
+    record = found["setup"]["waiting_for"]
+    return f"{record['type']} {record['name']}" if record else "-"
