@@ -1,8 +1,10 @@
 """Usage over the API: totals that lead to their events, quotas that tell, and gates that listeners close."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from app.engine import now
 from app.engine.rebuild import verify
@@ -10,7 +12,8 @@ from app.services.traffic import open_traffic
 from app.services.traffic.port import Answered
 from tasks.quotas import watch_quotas
 from tasks.traffic import count_traffic
-from tests.fixtures.api import Api, recorded, refused
+from tests.fixtures.api import Api, hello, recorded, refused, started
+from tests.fixtures.receivers import Receiver, answering
 from tests.fixtures.simulation import Simulation
 from tests.integration.api.test_gateway_process import get as visit
 
@@ -80,6 +83,30 @@ def test_each_total_leads_to_the_events_that_make_it(api: Api, simulation: Simul
                 assert (event["type"], event["causationid"]) == ("usage.measured", one["cause"])
                 assert event["data"]["quantity"] == one["quantity"]
         assert sum(day["quantity"] for day in each["by_day"]) == each["total"]
+
+
+def test_calls_are_counted_as_their_receiver_counts_them_but_not_those_that_tell_of_usage(
+    engine: Engine, configure: Callable[..., None], receiver: Callable[..., Receiver], simulation: Simulation
+) -> None:
+    api, moods = hello(started(configure, WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8")), iter(["503 Busy"])
+    taken: list[str] = []
+
+    def moody(visit: Any) -> None:
+        mood = next(moods, "204 No Content")
+        answering(mood)(visit)
+        taken.extend([mood] * mood.startswith("204"))
+
+    do = {"webhook": {"url": receiver(moody).url}}
+    for name, on in (("sites", ["site.deploy.*"]), ("usage", ["usage.measured"])):
+        assert api.post("/v1/listeners", {"name": name, "on": on, "do": do}).status_code == 201
+    api.deploy()
+    simulation.drain()
+    delivered = [event.data["event_type"] for event in recorded("webhook.delivered")]
+    of_usage = delivered.count("usage.measured")
+    assert len(delivered) == len(taken)
+    assert usage(api, site="hello", **{"from": DAY})["webhooks"]["total"] == len(taken) - of_usage > 3
+    assert of_usage == len(recorded("usage.measured"))  # it has an end
+    assert verify() == []
 
 
 def test_only_the_days_that_are_asked_for_count(api: Api, simulation: Simulation) -> None:
