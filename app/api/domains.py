@@ -2,19 +2,20 @@
 
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response
 from pydantic import BaseModel, Field
 
 from app.api.auth import check_change, check_stream, require_site, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import body_problems, problems
 from app.api.hostnames import DomainAnswer, ours, said
-from app.api.requests import Text
+from app.api.requests import Text, is_storable
 from app.api.sites import SitePath
 from app.api.v1 import entrance, v1
 from app.commands.domains import add_domain, remove_domain, verify_domain
 from app.dns.names import host_name
 from app.engine import reading
+from app.errors import NotFound
 from app.models import domains, setups
 from app.models.setups import Setup
 
@@ -49,6 +50,13 @@ class Asked(BaseModel):
     """The host name that a certificate is wanted for."""
 
     domain: str = Field(max_length=1000)
+
+
+class ServedAnswer(BaseModel):
+    """The site that is served under a host name."""
+
+    domain: str
+    site: str
 
 
 def _of(path: DomainPath) -> Setup:
@@ -106,9 +114,13 @@ def drop_domain(path: DomainPath) -> Response:
     return perform(lambda log: Answer({"records": list(remove_domain(log, setup, ours()).records)}))
 
 
-@entrance.get("/v1/tls/ask", tags=TAGS)
+@entrance.get("/v1/tls/ask", tags=TAGS, responses={200: ServedAnswer, **problems(404, 422, 503)})
 def ask(query: Asked) -> Any:
     """Whether a proxy in front may get a certificate for a host name: 200, or 404. For Caddy's `ask`."""
+    name = query.domain.lower().rstrip(".")
     with reading() as db:
-        served = domains.live_at(db, query.domain.lower().rstrip("."))
-    return (jsonify({"domain": query.domain, "site": served}), 200) if served else (jsonify({}), 404)
+        served = domains.live_at(db, name) if is_storable(name) else None
+    if served is None:
+        what = f"No site is served under {name[:253]}."
+        raise NotFound("domain_not_served", what, "Add the name to a site and set it up: flask domains add.")
+    return {"domain": name, "site": served}

@@ -98,7 +98,7 @@ def test_every_operation_says_what_it_does_and_which_errors_it_has(sqlite_api: A
                 assert all(
                     list(answer["content"]) == ["application/problem+json"] for answer in errors.values()
                 )
-            if path.startswith("/v1/"):
+            if path.startswith("/v1/") and path != "/v1/tls/ask":  # which a proxy asks, who has no token
                 assert {"401", "403", "422", "503"} <= set(errors)
                 assert operation["security"] == [{"token": []}]
             if method == "post":
