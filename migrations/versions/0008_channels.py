@@ -1,5 +1,7 @@
 """Channels by which people are told, and a ledger of more than deploys."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,7 +29,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel", name="pk_channel_urls"),
     )
     for name, length in (("event_type", 100), ("listener", 200), ("reason", 20), ("likeness", 40)):
-        needed = {} if name == "reason" else {"nullable": False, "server_default": ""}
+        needed: dict[str, Any] = {} if name == "reason" else {"nullable": False, "server_default": ""}
         op.add_column("notifications", sa.Column(name, sa.String(length), **needed))
     none = sa.text("0")
     op.add_column("notifications", sa.Column("suppressed", sa.Integer(), nullable=False, server_default=none))
