@@ -43,8 +43,8 @@ class SiteChange(BaseModel):
 class SiteAnswer(BaseModel):
     """A site. `live_deploy` and `live_cid` are what it serves now.
 
-    While it is `locked`, no new deploys are taken on; while it is `paused`, visitors get nothing of it. `gates`
-    says who closed which of the two, why, and since when.
+    While it is `locked`, no new deploys are taken on; while it is `paused`, visitors get nothing of it.
+    `gates` says who closed which of the two, why, and since when.
     """
 
     slug: str

@@ -38,8 +38,8 @@ class ListenerSpecified(ListenerSignal):
     `when` is a pattern over the event.
 
     With one of `count`, `then` and `unless` it waits for several events, of each entity by itself that
-    `for_each` tells apart: it answers the fact that they have come, or have stayed away. `do` says what is done;
-    `action` is the name of the action that does it, `outer` whether that touches a service.
+    `for_each` tells apart: it answers the fact that they have come, or have stayed away. `do` says what is
+    done; `action` is the name of the action that does it, `outer` whether that touches a service.
     """
 
     on: tuple[str, ...]
