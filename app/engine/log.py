@@ -130,10 +130,8 @@ def read(
     return [event_of(row) for row in db.execute(query)]
 
 
-def events_of_types(
-    db: Connection, types: Sequence[str], *, after: int, until: datetime
-) -> Iterator[Event]:
-    """Events of some types behind a serial and up to an instant, sealed or not, in the order of their coming."""
+def events_of_types(db: Connection, types: Sequence[str], *, after: int, until: datetime) -> Iterator[Event]:
+    """Events of some types behind a serial and up to an instant, sealed or not, in the order of coming."""
     while True:
         query = _all_events().where(events.c.type.in_(types), events.c.serial > after, events.c.time <= until)
         found = [event_of(row) for row in db.execute(query.order_by(events.c.serial).limit(200))]
