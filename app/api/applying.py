@@ -54,17 +54,17 @@ class Change(BaseModel):
 
 
 class AddedListener(BaseModel):
-    """A new listener. The secret of its webhook is shown this once, and to repeats of the request."""
+    """A new listener. A secret of its webhook is shown this once, and to repeats of the request."""
 
     name: str
     id: str | None
-    secret: str | None
+    secret: str | None = None
+    public_keys: list[str] = Field(default_factory=list)
 
 
-class ChangedListener(BaseModel):
-    """A listener and its fields that are different now."""
+class ChangedListener(AddedListener):
+    """A listener and its fields that are different now; `secret` is one that was made for that."""
 
-    name: str
     fields: dict[str, Change]
 
 
@@ -150,25 +150,19 @@ def _refuse(mistakes: Mapping[int, list[Any]]) -> None:
 
 
 def _said(applied: Applied, *, dry_run: bool) -> dict[str, Any]:
-    changed = [
-        ChangedListener(
-            name=name, fields={field: Change(before=a, after=b) for field, (a, b) in fields.items()}
-        )
+    ids: Mapping[str, str] = {} if dry_run else applied.ids
+    changed = {
+        name: {field: Change(before=before, after=after) for field, (before, after) in fields.items()}
         for name, fields in applied.changed.items()
-    ]
+    }
+    same = {name: getattr(applied, name) for name in ("revision", "removed", "unchanged", "kept")}
     answer = AppliedAnswer(
-        revision=applied.revision,
-        added=[
-            AddedListener(name=name, id=None if dry_run else id_, secret=None)
-            for name, id_ in applied.added.items()
-        ],
-        changed=changed,
-        removed=applied.removed,
-        unchanged=applied.unchanged,
-        kept=applied.kept,
+        added=[AddedListener(name=name, id=ids.get(name)) for name in applied.added],
+        changed=[ChangedListener(name=name, id=ids.get(name), fields=it) for name, it in changed.items()],
+        **same,
     )
     return answer.model_dump(mode="json")
 
 
 def _with_secrets(body: Any) -> Any:
-    return body | {"added": [with_secret(each) for each in body["added"]]}
+    return body | {name: [with_secret(each) for each in body[name]] for name in ("added", "changed")}

@@ -1,6 +1,6 @@
 """What a listener does: the `do` of `/v1/listeners`, and `/v1/actions`, which it may run."""
 
-from typing import Any
+from typing import Any, Literal
 
 from flask import current_app
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,9 +12,18 @@ from app.engine.actions import ACTIONS, Action
 
 
 class Webhook(BaseModel):
-    """A signed call to an address: CloudEvents, signed as Standard Webhooks has it."""
+    """A signed call to an address: CloudEvents, signed as Standard Webhooks has it.
+
+    A `thin` payload has no `data`, and in `dataref` where the whole event is to be had with a token. The
+    `signature` is `v1` (a secret that both sides share), `v1a` (ed25519: the receiver knows a public key) or
+    both.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     url: Text = Field(max_length=2000)
+    payload: Literal["full", "thin"] = "full"
+    signature: Literal["v1", "v1a", "both"] = "v1"
 
 
 class Notify(BaseModel):

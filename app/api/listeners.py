@@ -84,7 +84,7 @@ def list_listeners(query: ListenerPage) -> Any:
     behind = query.after if LISTENERS.get(query.after or "") else None
     with reading() as db:
         if not query.built_in and behind is None:
-            found = [said(each) for each in listeners.page(db, query.limit + 1, query.after)]
+            found = [said(db, each) for each in listeners.page(db, query.limit + 1, query.after)]
         if query.built_in is not False:
             built_in = sorted(each.name for each in LISTENERS.all() if each.name > (behind or ""))
             found += said_of_built_in(db, built_in[: query.limit + 1 - len(found)])
@@ -101,8 +101,8 @@ def make_listener(header: Repeatable, body: NewListener) -> Response:
     def work(log: Any) -> Answer:
         condition = body.model_dump(include=set(CONDITION))
         wish = Wish(body.name, body.on, do, body.when, body.key, condition)
-        listener, _ = create_listener(log, wish, webhook_secret)
-        return Answer(said(listener), 201, f"/v1/listeners/{listener.id}")
+        listener = create_listener(log, wish, webhook_secret)
+        return Answer(said(log.db, listener), 201, f"/v1/listeners/{listener.id}")
 
     return perform(work, header, body.model_dump(), with_secret)
 
@@ -115,13 +115,16 @@ def show_listener(path: ListenerPath) -> Any:
     with reading() as db:
         if LISTENERS.get(path.id) is not None:
             return said_of_built_in(db, [path.id])[0]
-        return said(listeners.require(db, path.id))
+        return said(db, listeners.require(db, path.id))
 
 
-@v1.patch("/listeners/<id>", tags=TAGS, responses={200: ListenerAnswer, **body_problems(404, 409)})
+@v1.patch("/listeners/<id>", tags=TAGS, responses={200: NewListenerAnswer, **body_problems(404, 409)})
 @scope("admin")
 def alter_listener(path: ListenerPath, body: ListenerChange) -> Response:
-    """Change a listener: from its next revision on. What it had to answer by then it answers as it is now."""
+    """Change a listener: from its next revision on. What it had to answer by then it answers as it is now.
+
+    A webhook that is to be signed otherwise gets new secrets, as if they had been rotated.
+    """
     check_everywhere()
     changes = body.model_dump(exclude_unset=True, exclude={"enabled", "do", *CONDITION})
     changes["condition"] = body.model_dump(exclude_unset=True, include=set(CONDITION))
@@ -129,12 +132,12 @@ def alter_listener(path: ListenerPath, body: ListenerChange) -> Response:
         changes["do"] = checked_do(body.do)
 
     def work(log: Any) -> Answer:
-        change_listener(log, path.id, **changes)
+        change_listener(log, path.id, webhook_secret, **changes)
         if body.enabled is not None:
             (resume_listener if body.enabled else disable_listener)(log, path.id)
-        return Answer(said(listeners.require(log.db, path.id)))
+        return Answer(said(log.db, listeners.require(log.db, path.id)))
 
-    return perform(work)
+    return perform(work, reveal=with_secret)
 
 
 @v1.delete("/listeners/<id>", tags=TAGS, responses={204: None, **problems(404, 409)})

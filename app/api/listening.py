@@ -13,7 +13,8 @@ from app.api.paging import Listed, Page, listed
 from app.api.requests import Moment
 from app.api.shown import webhook_secret, with_secret
 from app.api.v1 import v1
-from app.commands.listeners import pause_listener, resume_listener, rotate_secret
+from app.commands.listeners import pause_listener, resume_listener
+from app.commands.signing import rotate_secret
 from app.engine import reading
 from app.models import listeners, webhooks
 from app.models.webhooks import Attempt
@@ -26,9 +27,12 @@ class State(BaseModel):
 
 
 class Secret(BaseModel):
-    """A new secret; the one before is good for a day besides it."""
+    """A new secret to be shared with the receiver, if it checks signatures `v1`, and the public keys, if it
+    checks `v1a`. The one before is good for a day besides it.
+    """
 
     secret: str | None
+    public_keys: list[str]
 
 
 class AttemptAnswer(BaseModel):
@@ -84,7 +88,12 @@ def rotate(header: Repeatable, path: ListenerPath) -> Response:
         rotate_secret(log, path.id, webhook_secret)
         return Answer({"id": path.id})
 
-    return perform(work, header, None, lambda body: {"secret": with_secret(body)["secret"]})
+    return perform(work, header, None, _only_secrets)
+
+
+def _only_secrets(body: Any) -> Any:
+    shown = with_secret(body)
+    return {name: shown[name] for name in Secret.model_fields}
 
 
 @v1.get("/listeners/<id>/attempts", tags=TAGS, responses={200: AttemptList, **problems(404, 409)})

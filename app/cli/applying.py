@@ -7,7 +7,7 @@ from typing import IO, Any
 import rich_click as click
 
 from app.cli.asking import asks
-from app.cli.listeners import listeners
+from app.cli.listeners import listeners, signed_with
 from app.cli.output import Output, text
 from app.cli.platform import Platform, at
 from app.cli.written import Place, Written, written_out
@@ -122,9 +122,8 @@ def _would(plan: dict[str, Any]) -> list[str]:
 
 
 def _secrets(answer: dict[str, Any]) -> list[str]:
-    made = [one for one in answer["added"] if one["secret"]]
-    note = "Calls are signed with these secrets (Standard Webhooks). They are shown this once:"
-    return [note, *(f"  {text(one['name'])}: {one['secret']}" for one in made)] if made else []
+    made = [one for one in (*answer["added"], *answer["changed"]) if one["secret"] or one["public_keys"]]
+    return [line for one in made for line in (f"{text(one['name'])}:", *signed_with(one))]
 
 
 def _json(value: Any) -> str:

@@ -43,6 +43,10 @@ def list_listeners(platform: Platform, out: Output, limit: int, *, every: bool) 
 )
 @click.option("--when", "pattern", callback=as_json, metavar="JSON", help='{"data": {"site": ["hello"]}}')
 @click.option("--webhook", metavar="URL", help="What is called.")
+@click.option("--thin", is_flag=True, help="Without the data, which the receiver then fetches.")
+@click.option(
+    "--signature", type=click.Choice(["v1", "v1a", "both"]), help="How calls are signed. [default: v1]"
+)
 @click.option("--notify", metavar="TO", help="Who is told instead: an e-mail address, or a channel's name.")
 @click.option("--title", metavar="TEXT", help='The subject line: "{data.site} failed"')
 @click.option("--template", metavar="TEXT", help='The message: "{data.failure.message} {data.failure.hint}"')
@@ -64,9 +68,16 @@ def add(platform: Platform, out: Output, /, name: str, pattern: Any, **asked: An
     wish = {"name": name, "on": list(asked["on"]), "key": asked["key"], "when": pattern}
     wish |= _condition(**asked)
     answer = platform.post(at("listeners"), do=_wanted(**asked), **wish)
+    out.answer(answer, [f"Configured {answer['id']}.", *signed_with(answer)])
+
+
+def signed_with(answer: Any) -> list[str]:
+    """What a receiver checks calls with: the secret, once, and the public keys."""
+    keys = answer["public_keys"]
     note = "The calls are signed with this secret (Standard Webhooks). It is shown this once:"
-    secret = [note, answer["secret"]] if answer["secret"] else []
-    out.answer(answer, [f"Configured {answer['id']}.", *secret])
+    lines = [note, answer["secret"]] if answer["secret"] else []
+    note = "The calls can be checked with this public key; the newest is the first:"
+    return [*lines, *([note, *keys] if keys else [])]
 
 
 @listeners.command("actions")
@@ -89,7 +100,12 @@ def show(platform: Platform, out: Output, listener_id: str) -> None:
     said = {name: found[name] for name in ("id", "name", "state", "key")}
     said |= {"on": " ".join(found["on"]), "when": found["when"] and json.dumps(found["when"])}
     said |= {"waits for": _waits(found)} if _waits(found) else {}
-    said |= {"does": _does(found), "created": when(found["created_at"]), "changed": when(found["changed_at"])}
+    said |= {
+        "does": _does(found),
+        "public keys": found["public_keys"],
+        "created": when(found["created_at"]),
+        "changed": when(found["changed_at"]),
+    }
     out.answer(found, fields(said))
 
 
@@ -126,10 +142,7 @@ def delete(platform: Platform, out: Output, listener_id: str) -> None:
 def rotate(platform: Platform, out: Output, listener_id: str) -> None:
     """Sign with a new secret, for a day besides the old one, and print it, once."""
     answer = platform.post(at("listeners", listener_id, "rotate-secret"))
-    out.answer(
-        answer,
-        ["The old one is good for a day besides this one, which is shown this once:", answer["secret"]],
-    )
+    out.answer(answer, ["The old one is good for a day besides the new one.", *signed_with(answer)])
 
 
 @listeners.command("attempts")
@@ -160,8 +173,9 @@ def _attempt(call: Any) -> tuple[Any, ...]:
 def _wanted(*, webhook: str | None, action: str | None, given: Any, **others: Any) -> dict[str, Any]:
     how = {"to": others["notify"], "title": others["title"], "template": others["template"]}
     notify = {name: value for name, value in how.items() if value is not None}
+    call = {"url": webhook, "payload": "thin" if others["thin"] else None, "signature": others["signature"]}
     said = {
-        "webhook": webhook and {"url": webhook},
+        "webhook": webhook and {name: value for name, value in call.items() if value is not None},
         "action": action,
         "with": given,
         "notify": notify or None,

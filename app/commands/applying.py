@@ -2,7 +2,7 @@
 name, and is all done or not at all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.commands.listeners import (
     resume_listener,
 )
 from app.commands.names import checked_name
+from app.commands.signing import SecretFor
 from app.engine import LISTENERS_STREAM, Recording
 from app.engine.hearing import DISABLED
 from app.errors import Conflict, InvalidInput, PlatformError
@@ -36,22 +37,24 @@ class Listed:
 
 @dataclass(slots=True)
 class Applied:
-    """What was done: the ids of what is new by name, the fields that were changed (what they were, what they
-    are now), and the names of the others. `kept` are those that the list does not have, and which stay.
+    """What was done: the names of what is new, the fields that were changed (what they were, what they are
+    now), and the names of the others. `kept` are those that the list does not have, and which stay.
     """
 
     revision: int
-    added: dict[str, str] = field(default_factory=dict)
+    added: list[str] = field(default_factory=list)
     changed: dict[str, dict[str, tuple[Any, Any]]] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    #: The ids of those that are new or changed.
+    ids: dict[str, str] = field(default_factory=dict)
     #: What is wrong, by its place in the list. Then nothing may be kept of what was done.
     mistakes: dict[int, PlatformError] = field(default_factory=dict)
 
 
 def apply_listeners(
-    log: Recording, wanted: Mapping[int, Listed], secret_for: Callable[[str], str], *, prune: bool
+    log: Recording, wanted: Mapping[int, Listed], secret_for: SecretFor, *, prune: bool
 ) -> Applied:
     """Do what it takes; with `prune` remove what the list does not have."""
     log.lock(LISTENERS_STREAM)
@@ -83,21 +86,23 @@ def check_revision(applied: Applied, revision: int | None) -> None:
 
 
 def _apply(
-    log: Recording, one: Listed, before: Configured | None, secret_for: Callable[[str], str], applied: Applied
+    log: Recording, one: Listed, before: Configured | None, secret_for: SecretFor, applied: Applied
 ) -> None:
     wish = one.wish
     if before is None:
-        found, _ = create_listener(log, wish, secret_for)
-        applied.added[found.name] = found.id
+        found = create_listener(log, wish, secret_for)
+        applied.added.append(found.name)
+        applied.ids[found.name] = found.id
         _enable(log, found, one.enabled)
         return
     same = {name: getattr(wish, name) for name in ("on", "when", "do", "key", "condition")}
-    change_listener(log, before.id, **same)
+    change_listener(log, before.id, secret_for, **same)
     _enable(log, before, one.enabled)
     after = listeners.require(log.db, before.id)
     differences = _differences(before, after)
     if differences:
         applied.changed[before.name] = differences
+        applied.ids[before.name] = before.id
     else:
         applied.unchanged.append(before.name)
 

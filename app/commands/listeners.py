@@ -1,14 +1,14 @@
 """Configuring listeners: what they wait for, what they do, and whether they do it now."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from app.commands.conditions import KINDS as CONDITIONS
 from app.commands.conditions import checked_condition
 from app.commands.doing import KINDS, kind_of, types_for
 from app.commands.names import checked_name
+from app.commands.signing import OVERLAP, SecretFor, kinds_of, sign_anew
 from app.engine import LISTENERS_STREAM, Recording, new_id
 from app.engine.actions import ACTIONS, Action
 from app.engine.facts import ConditionMet
@@ -29,8 +29,6 @@ from app.signals.listeners import (
 
 #: The fields of a condition.
 CONDITION = (*CONDITIONS, "for_each")
-#: For how long a secret that was replaced is good besides the new one.
-OVERLAP = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +44,8 @@ class Wish:
     condition: Mapping[str, Any] = field(default_factory=dict)
 
 
-def create_listener(
-    log: Recording, wish: Wish, secret_for: Callable[[str], str]
-) -> tuple[Configured, str | None]:
-    """Configure a listener; returns it and, of a webhook, its secret, which is shown once. `secret_for` makes
-    it of the listener's id.
+def create_listener(log: Recording, wish: Wish, secret_for: SecretFor) -> Configured:
+    """Configure a listener. What calls of a webhook are signed with `secret_for` makes.
 
     InvalidInput `name_invalid`, `type_unknown`, `pattern_invalid`, `pattern_never_matches`, `key_unknown`,
     `do_invalid`, `condition_invalid`, `for_each_unknown`, and what else its kind of `do` refuses; Conflict
@@ -60,15 +55,13 @@ def create_listener(
     fields = _checked(log, wish)
     listener_id = new_id()
     log.record(ListenerCreated(listener_id=listener_id, **fields))
-    secret = None
-    if "webhook" in wish.do:
-        secret = secret_for(listener_id)
-        webhooks.store_secret(log.db, listener_id, secret, log.now)
-    return listeners.require(log.db, listener_id), secret
+    sign_anew(log, listener_id, wish.do, secret_for)
+    return listeners.require(log.db, listener_id)
 
 
-def change_listener(log: Recording, listener_id: str, **changes: Any) -> Configured:
-    """Change what is named of a listener (the fields of `Wish`); what stays the same records nothing.
+def change_listener(log: Recording, listener_id: str, secret_for: SecretFor, **changes: Any) -> Configured:
+    """Change what is named of a listener (the fields of `Wish`); what stays the same records nothing. A
+    webhook that is to be signed otherwise is signed with the old secrets besides for a day.
 
     Raises what `create_listener` does, and NotFound `listener_not_found`. The kind of `do` stays, and the
     action that it names: what is open already is to be answered by it.
@@ -85,6 +78,8 @@ def change_listener(log: Recording, listener_id: str, **changes: Any) -> Configu
     fields = _checked(log, wish, itself=listener_id)
     if wish != was:
         log.record(ListenerUpdated(listener_id=listener_id, **fields))
+    if kinds_of(wish.do) != kinds_of(was.do):
+        sign_anew(log, listener_id, wish.do, secret_for, OVERLAP)
     return listeners.require(log.db, listener_id)
 
 
@@ -127,20 +122,6 @@ def disable_listener(log: Recording, listener_id: str) -> str:
     if found.state != DISABLED:
         log.record(ListenerDisabled(listener_id=found.id, name=found.name, reason="manual"))
     return DISABLED
-
-
-def rotate_secret(log: Recording, listener_id: str, secret_for: Callable[[str], str]) -> str:
-    """Sign with another secret from now on, for a day besides the one before; returns it.
-
-    NotFound `listener_not_found`; InvalidInput `not_a_webhook`.
-    """
-    log.lock(LISTENERS_STREAM)
-    found = listeners.require(log.db, listener_id)
-    if "webhook" not in found.spec["do"]:
-        raise InvalidInput("not_a_webhook", f"{found.name} has no secret.", "Only webhooks are signed.")
-    secret = secret_for(listener_id)
-    webhooks.store_secret(log.db, listener_id, secret, log.now, OVERLAP)
-    return secret
 
 
 def _locked(log: Recording, listener_id: str) -> tuple[str, str]:

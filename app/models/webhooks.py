@@ -3,6 +3,8 @@
 The secrets are no fold: a secret is never part of the log.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +25,9 @@ from sqlalchemy import (
 )
 
 from app.engine import Timestamp, fold, folded, metadata
+from app.errors import PermanentError
 from app.secrets.sealing import seal, unseal
+from app.secrets.webhooks import PRIVATE, public_key
 from app.signals.webhooks import WebhookDelivered, WebhookFailed, WebhookTestRequested
 
 attempts = folded(
@@ -61,6 +65,7 @@ secrets = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("sealed", Text, nullable=False),
     Column("good_until", Timestamp(), nullable=True),
+    Column("public", String(100), nullable=True),  # the half that receivers know, of a key that has two
 )
 
 
@@ -111,17 +116,19 @@ def health_of(db: Connection, listener: str) -> Health | None:
     return None if row is None else Health(*row)
 
 
-def store_secret(
-    db: Connection, listener: str, secret: str, now: datetime, overlap: timedelta = timedelta(0)
+def store_secrets(
+    db: Connection, listener: str, made: Sequence[str], now: datetime, overlap: timedelta = timedelta(0)
 ) -> None:
-    """Sign with this secret from now on, and for some time with the one before as well."""
-    number = max((row.number for row in _secrets(db, listener)), default=0) + 1
+    """Sign with these secrets from now on, and for some time with those before as well."""
+    last = max((row.number for row in _secrets(db, listener)), default=0)
     before = (secrets.c.listener == listener, secrets.c.good_until.is_(None))
     db.execute(update(secrets).where(*before).values(good_until=now + overlap))
     over = (secrets.c.listener == listener, secrets.c.good_until <= now)
     db.execute(delete(secrets).where(*over))
-    row = {"listener": listener, "number": number, "sealed": seal(secret, _owner(listener, number))}
-    db.execute(insert(secrets).values(row))
+    for number, secret in enumerate(made, last + 1):
+        row = {"listener": listener, "number": number, "sealed": seal(secret, _owner(listener, number))}
+        public = public_key(secret) if secret.startswith(PRIVATE) else None
+        db.execute(insert(secrets).values(row | {"public": public}))
 
 
 def secrets_of(db: Connection, listener: str, now: datetime) -> list[str]:
@@ -133,9 +140,24 @@ def secrets_of(db: Connection, listener: str, now: datetime) -> list[str]:
     ]
 
 
+def public_keys(db: Connection, listener: str, now: datetime) -> list[str]:
+    """What receivers check the signatures of a listener's calls with, if they share no secret: the newest
+    first.
+    """
+    return [
+        row.public
+        for row in _secrets(db, listener)
+        if row.public and (row.good_until is None or row.good_until > now)
+    ]
+
+
 def knows_secret(db: Connection, listener: str, secret: str) -> bool:
     """Whether calls of a listener are, or lately were, signed with this secret."""
-    return any(unseal(row.sealed, _owner(listener, row.number)) == secret for row in _secrets(db, listener))
+    for row in _secrets(db, listener):
+        with suppress(PermanentError):  # one of another SECRET_KEY
+            if unseal(row.sealed, _owner(listener, row.number)) == secret:
+                return True
+    return False
 
 
 def forget_secrets(db: Connection, listener: str) -> None:

@@ -22,3 +22,8 @@ def url_for(slug: str) -> str:
 def page_of(flow: str) -> str:
     """The page of a flow: `http://127.0.0.1:8000/flows/<id>`."""
     return f"{get_settings().public_url}/flows/{flow}"
+
+
+def address_of(event: str) -> str:
+    """Where the API shows an event: `http://127.0.0.1:8000/v1/events/<id>`."""
+    return f"{get_settings().public_url}/v1/events/{event}"

@@ -50,12 +50,10 @@ def test_what_changed_is_told_field_by_field_and_what_is_left_out_stays_unless_p
     changed = {**CI, "when": None, "key": "site"}
     plan = apply(api, changed, dry_run=True)
     [change] = plan["changed"]
-    assert change == {
-        "name": "ci",
-        "fields": {
-            "when": {"before": {"data": {"site": ["hello"]}}, "after": None},
-            "key": {"before": None, "after": "site"},
-        },
+    assert (change["name"], change["id"], change["secret"]) == ("ci", None, None)
+    assert change["fields"] == {
+        "when": {"before": {"data": {"site": ["hello"]}}, "after": None},
+        "key": {"before": None, "after": "site"},
     }
     assert (plan["kept"], plan["removed"]) == (["mine", "stop"], [])
     apply(api, changed)
@@ -64,6 +62,14 @@ def test_what_changed_is_told_field_by_field_and_what_is_left_out_stays_unless_p
     assert (done["removed"], done["kept"], done["unchanged"]) == (["mine"], [], ["ci"])
     assert done["changed"][0]["fields"] == {"enabled": {"before": False, "after": True}}
     assert api.get(f"/v1/listeners/{mine}").status_code == 404
+
+
+def test_another_signature_brings_a_new_secret(api: Api) -> None:
+    one = {"name": "ci", "on": ["site.*"], "do": {"webhook": {"url": NOWHERE, "signature": "v1a"}}}
+    [added] = apply(api, one)["added"]
+    assert (added["secret"], len(added["public_keys"])) == (None, 1)
+    [changed] = apply(api, {**one, "do": {"webhook": {"url": NOWHERE}}})["changed"]
+    assert changed["secret"].startswith("whsec_")
 
 
 def test_a_repeat_of_the_request_shows_the_secrets_again(api: Api) -> None:

@@ -92,3 +92,15 @@ def test_what_the_how_to_types_is_taken(terminal: Any) -> None:
             *("http://127.0.0.1:9/" if "example.org" in word or word == "..." else word for word in words)
         )
     assert len(terminal.json("listeners", "list")) == len(said)
+
+
+def test_a_webhook_can_be_signed_with_a_key_of_two_halves(terminal: Any) -> None:
+    add = ("listeners", "add", "ci", "--on", "site.deploy.*", "--webhook", "http://127.0.0.1:9/", "--thin")
+    said = terminal(*add, "--signature", "v1a").splitlines()
+    assert said[-1].startswith("whpk_")
+    (listener,) = terminal.json("listeners", "list")
+    assert listener["do"]["webhook"] == {"url": add[6], "payload": "thin", "signature": "v1a"}
+    assert said[-1] in terminal("listeners", "show", listener["id"])
+    rotated = terminal("listeners", "rotate-secret", listener["id"]).splitlines()
+    assert rotated[-1] == said[-1]
+    assert rotated[-2].startswith("whpk_")
