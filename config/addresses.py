@@ -1,5 +1,6 @@
 """How the settings that are addresses are read: checked, and brought into the form that all rely on."""
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,6 +43,22 @@ def web_address(url: str) -> str:
 def kubo(url: str | None) -> str | None:
     """The http(s) address of a node's RPC; `/api/v0`, which every call has, may be left out."""
     return web_address(url.rstrip("/").removesuffix("/api/v0")) if url else None
+
+
+def rpc(url: str | None) -> str | None:
+    """The http(s) address of an Ethereum node, whose path and query may hold a provider's key."""
+    if not url:
+        return None
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ValueError("is not an address such as http://127.0.0.1:8545")
+    return url
+
+
+def contract(text: str) -> str:
+    """The address of a contract."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
+        raise ValueError("is not an address such as 0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e")
+    return text
 
 
 def networks(text: str) -> str:

