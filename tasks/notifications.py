@@ -1,7 +1,6 @@
 """What Notifications does: tell people what happened, in words that say what to do next."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.listeners import ListenerDisabled
 from app.signals.notifications import NotificationFailed, NotificationSent, NotificationSuppressed
+from app.signals.quotas import QuotaExceeded, ThresholdReached
 from app.signals.telling import size
 from app.signals.templates import lines, one_line, parse
 from app.signals.wording import failure_text, seen, worded
@@ -38,9 +38,9 @@ class _Wish:
 
 @action(service="notify", fails_with=NotificationFailed, stage="notify", pauses=PAUSES, time_limit=120)
 def tell(
-    event: DeployCompleted | DeployFailed | ListenerDisabled,
+    event: DeployCompleted | DeployFailed | ListenerDisabled | ThresholdReached | QuotaExceeded,
 ) -> NotificationSent | NotificationSuppressed:
-    """Tell the operator how a deploy ended, or what is called no more. Told twice it has the same key."""
+    """Tell the operator how a deploy ended, what is called no more, and what is used up."""
     return _told(event, _Wish(default_recipient(), *_words(event)))
 
 
@@ -67,7 +67,11 @@ def send_test(event: ChannelTestRequested) -> NotificationSent:
 
 
 def _told(event: Signal, wish: _Wish) -> NotificationSent | NotificationSuppressed:
-    """Tell it, unless the recipient was told the same a short while ago, or is being told."""
+    """Tell it; of a failure only if the recipient was not told the same a short while ago, nor is being told.
+    In a replay everything is told.
+    """
+    if not isinstance(event, FailureSignal) or current().is_replay or not dedup_seconds():
+        return _send(event, wish)
     likeness = _likeness(event, wish)
     instead, count = _said(event, likeness)
     if instead is not None:
@@ -104,30 +108,22 @@ def _channel(to: str) -> tuple[Channel, str]:
     return channel_at(url, open_outbound().addresses), found.name
 
 
-def _likeness(event: Signal, wish: _Wish) -> str:
-    """The same for messages of one listener to one recipient about one subject that say the same."""
+def _likeness(event: FailureSignal, wish: _Wish) -> str:
+    """The same for failures with one code of one subject, told by one listener to one recipient."""
     recorded = event.recorded
-    about = (current().listener, wish.to, recorded.type, recorded.subject, _gist(event, recorded.data))
+    about = (current().listener, wish.to, recorded.type, recorded.subject, event.failure.code)
     return hashlib.sha256("\n".join(about).encode()).hexdigest()[:40]
 
 
-def _gist(event: Signal, data: dict[str, Any]) -> str:
-    """What an event says: of a failure its code, of another all of it."""
-    return data["failure"]["code"] if isinstance(event, FailureSignal) else json.dumps(data, sort_keys=True)
-
-
-def _said(event: Signal, likeness: str) -> tuple[str | None, int]:
+def _said(event: FailureSignal, likeness: str) -> tuple[str | None, int]:
     """The event of which a message like this told within the window, or tells now; and how many such messages
-    were suppressed since the last one. In a replay everything is told.
+    were suppressed since the last one.
     """
     since = event.recorded.time - timedelta(seconds=dedup_seconds())
     with reading() as db:
         instead, count = notifications.said_lately(db, likeness, since)
         being_said = notifications.being_said(db, current().listener, event.recorded, since)
-    if current().is_replay or not dedup_seconds():
-        return None, 0
-    gist = _gist(event, event.recorded.data)
-    alike = (each for each, data in being_said if _gist(event, data) == gist)
+    alike = (each for each, data in being_said if data["failure"]["code"] == event.failure.code)
     return instead or next(alike, None), count
 
 

@@ -7,9 +7,10 @@ from app.engine import follow
 from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.listeners import ListenerDisabled
+from app.signals.quotas import QuotaExceeded, ThresholdReached
 from tasks import notifications
 
-follow(DeployCompleted | DeployFailed, do=notifications.tell)
+follow(DeployCompleted | DeployFailed | ThresholdReached | QuotaExceeded, do=notifications.tell)
 follow(
     ListenerDisabled,
     do=notifications.tell,

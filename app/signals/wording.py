@@ -57,6 +57,20 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{data.kind} of {data.entity}: events {data.events}, from {data.first_at} to {data.last_at}.",
     ),
     "platform.flow.recovered": ("{label} goes on", "Nothing had happened for {data.after_s} seconds."),
+    "usage.threshold_reached": (
+        "{label}: {data.percent} % are used",
+        "{data.used} of {data.limit} in this {data.window}, which began on {data.since}.\n"
+        "What to do: use less, or raise the quota: flask quotas.",
+    ),
+    "usage.quota_exceeded": (
+        "{label}: the quota is used up",
+        "{data.used} of {data.limit} in this {data.window}, which began on {data.since}.\n"
+        "What to do: use less, or raise the quota: flask quotas.",
+    ),
+    "usage.quota_restored": (
+        "{label}: there is room again",
+        "{data.used} of {data.limit} in this {data.window}, which began on {data.since}.",
+    ),
     "storage.integrity.restored": ("{label} is whole again", "There is nothing to do."),
     "notification.channel.test_requested": (
         "A test of {data.name}",

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from app.engine import recording
 from app.engine.rebuild import verify
+from app.engine.signal import Failure
 from app.services.storage.memory import shared_memory
+from app.signals.quotas import QuotaExceeded
+from app.signals.storage import IntegrityFailed
 from tests.fixtures.api import Api, hello, made, recorded, refused
 from tests.fixtures.mailboxes import Mailboxes, nobody
 from tests.fixtures.receivers import Receiver, answering
@@ -123,7 +127,7 @@ def test_a_mail_server_that_is_down_never_touches_a_deploy(
 
 
 def test_the_same_message_is_held_back_for_a_while_and_counted(
-    api: Api, mail: Mailboxes, simulation: Simulation
+    api: Api, mail: Mailboxes, simulation: Simulation, configure: Callable[..., None]
 ) -> None:
     to = {"webhook": {"url": f"http://127.0.0.1:{nobody()}/"}}
     api.post("/v1/listeners", {"name": "ci", "on": ["site.deploy.completed"], "do": to})
@@ -143,26 +147,29 @@ def test_the_same_message_is_held_back_for_a_while_and_counted(
         each["suppressed"] for each in ledger(api, state="sent") if each["recipient"] == "me@example.org"
     ][::-1] == [0, 2, *[0] * 6]
     assert "connection_reset" in messages[0].get_content()
+    configure(SMTP_URL=mail.url, NOTIFY_DEDUP_SECONDS="0")
+    api.deploy()
+    simulation.drain()
+    assert ledger(api, state="suppressed") == held
     assert verify() == []
 
 
 def test_a_message_that_is_on_its_way_holds_the_same_one_back(
     api: Api, mail: Mailboxes, simulation: Simulation
 ) -> None:
-    mail.replies += ["451 later"]
-    listen(api, "site.updated", template="{data.site} {data.changed.name}")
-    for name in ("a", "b", "a", "b"):
-        api.patch("/v1/sites/hello", {"name": name})
+    mail.replies += ["451 later", "451 later"]
+    listen(api, "storage.integrity.failed")
+    for code in ("blob_missing", "blob_missing", "blob_hash_mismatch"):
+        failure = Failure(code=code, stage="read", message="It is damaged.")
+        with recording("test") as log:
+            log.record(IntegrityFailed(digest="ab", cid="bafk", failure=failure))
     simulation.drain()
-    assert [each["state"] for each in ledger(api)].count("suppressed") == 1
-    texts = sorted(message.get_content().strip() for message in sent_to(mail, "me@example.org"))
-    assert texts == ["hello Hello, a", "hello a, b", "hello b, a"]
+    assert sorted(each["state"] for each in ledger(api)) == ["sent", "sent", "suppressed"]
+    texts = "".join(message.get_content() for message in sent_to(mail, "me@example.org"))
+    assert texts.count("(blob_missing)") == texts.count("(blob_hash_mismatch)") == 1
 
 
-def test_nothing_is_held_back_where_that_is_turned_off(
-    api: Api, mail: Mailboxes, simulation: Simulation, configure: Callable[..., None]
-) -> None:
-    configure(NOTIFY_DEDUP_SECONDS="0")
+def test_what_is_no_failure_is_never_held_back(api: Api, mail: Mailboxes, simulation: Simulation) -> None:
     listen(api, "site.updated")
     for name in ("a", "b", "a", "b"):
         api.patch("/v1/sites/hello", {"name": name})
@@ -189,6 +196,18 @@ def test_what_is_called_no_more_is_told_to_the_operator(
     assert len([each for each in ledger(api) if each["event_type"] == "listener.disabled"]) == 1
     assert recorded("notification.sent")[-1].stream == "/listeners/told"
     assert verify() == []
+
+
+def test_a_quota_that_is_used_up_is_told_to_the_operator(
+    api: Api, mail: Mailboxes, simulation: Simulation
+) -> None:
+    about = {"quota_id": "q1", "meter": "bandwidth", "limit": 10, "window": "day", "used": 11}
+    with recording("test") as log:
+        log.record(QuotaExceeded.model_validate({**about, "since": "2026-01-01"}))
+    simulation.drain()
+    [told] = sent_to(mail, "ops@example.org")
+    assert told["Subject"] == "bandwidth: the quota is used up"
+    assert "11 of 10 in this day" in told.get_content()
 
 
 def test_a_listener_to_everything_hears_nothing_of_what_is_told(
