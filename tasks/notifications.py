@@ -15,16 +15,22 @@ from app.services.outbound import open_outbound
 from app.services.routing import page_of, url_for
 from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
+from app.signals.dnslinks import DnsUpdateFailed
+from app.signals.domains import DomainMisconfigured, DomainSetupCompleted, DomainSetupStalled
 from app.signals.listeners import ListenerDisabled
 from app.signals.notifications import NotificationFailed, NotificationSent, NotificationSuppressed
 from app.signals.quotas import QuotaExceeded, ThresholdReached
 from app.signals.telling import size
 from app.signals.templates import lines, one_line, parse
+from app.signals.usage import UsageMeasured
 from app.signals.wording import failure_text, seen, worded
 
 MINUTE, HOUR = 60, 3600
 #: Seconds between the attempts, some eight hours in all: a mail server is mended within a working day.
 PAUSES = (30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)
+
+#: What is told of host names.
+Named = DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured | DnsUpdateFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +44,9 @@ class _Wish:
 
 @action(service="notify", fails_with=NotificationFailed, stage="notify", pauses=PAUSES, time_limit=120)
 def tell(
-    event: DeployCompleted | DeployFailed | ListenerDisabled | ThresholdReached | QuotaExceeded,
+    event: DeployCompleted | DeployFailed | ListenerDisabled | ThresholdReached | QuotaExceeded | Named,
 ) -> NotificationSent | NotificationSuppressed:
-    """Tell the operator how a deploy ended, what is called no more, and what is used up."""
+    """Tell the operator how a deploy ended, how host names fare, what is called no more, what is used up."""
     return _told(event, _Wish(default_recipient(), *_words(event)))
 
 
@@ -49,8 +55,8 @@ def notify(event: Signal) -> NotificationSent | NotificationSuppressed | None:
     """Tell whom a configured listener names, in its words or ours."""
     with reading() as db:
         listener = listeners.get(db, current().listener)
-    if listener is None:
-        return None  # it was deleted meanwhile
+    if listener is None or (isinstance(event, UsageMeasured) and event.meter == "notifications"):
+        return None  # it was deleted meanwhile; or it would tell of its own messages without an end
     how = listener.spec["do"]["notify"]
     title, text = _words(event)
     if how.get("title"):
@@ -139,6 +145,8 @@ def _words(event: Signal) -> tuple[str, str]:
             text = failure_text(event, stays)
         elif deploy is not None:
             title, text = _completed(event, deploy)
+    if isinstance(event, DomainMisconfigured):
+        text = lines("\n".join([text, *(f"{each['message']} {each['hint']}" for each in event.issues)]))
     return title, f"{text}\nMore: {page_of(event.recorded.flow)}"
 
 
