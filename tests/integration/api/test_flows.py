@@ -46,7 +46,7 @@ def test_a_deploy_goes_live_and_its_flow_tells_how(api: Api, drain: Callable[...
     assert flow["ended_at"] >= flow["started_at"]
     assert {reaction["state"] for reaction in flow["reactions"]} == {"done"}
     assert set(flow["reactions"][0]) == SHAPE
-    assert flow["events"][-1]["type"] == "notification.sent"
+    assert "notification.sent" in {event["type"] for event in flow["events"]}
 
 
 def test_events_are_cloudevents_with_their_causes(api: Api, drain: Callable[..., int]) -> None:
