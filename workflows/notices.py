@@ -6,6 +6,8 @@ Nothing waits for it, and a notice that cannot be sent harms nothing.
 from app.engine import follow
 from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
+from app.signals.dnslinks import DnsUpdateFailed
+from app.signals.domains import DomainMisconfigured, DomainSetupCompleted, DomainSetupStalled
 from app.signals.listeners import ListenerDisabled
 from app.signals.quotas import QuotaExceeded, ThresholdReached
 from tasks import notifications
@@ -16,5 +18,16 @@ follow(
     do=notifications.tell,
     when={"reason": ["gone_410", "failing_since", "ssrf_blocked"]},  # not what somebody did
     name="notices:notifications.tell@disabled",
+)
+follow(
+    DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured,
+    do=notifications.tell,
+    name="notices:notifications.tell@domains",
+)
+follow(
+    DnsUpdateFailed,
+    do=notifications.tell,
+    when={"again": [False]},  # it is tried again and again
+    name="notices:notifications.tell@dnslinks",
 )
 follow(ChannelTestRequested, do=notifications.send_test)

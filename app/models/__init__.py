@@ -3,8 +3,10 @@
 from app.models import channels as channels
 from app.models import credentials as credentials
 from app.models import deploys as deploys
+from app.models import dnslinks as dnslinks
 from app.models import domains as domains
 from app.models import gates as gates
+from app.models import healing as healing
 from app.models import hooks as hooks
 from app.models import idempotency as idempotency
 from app.models import integrity as integrity

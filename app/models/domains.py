@@ -8,9 +8,10 @@ from sqlalchemy import Column, Connection, String, Table, delete, insert, select
 
 from app.engine import Event, Failure, Json, Timestamp, fold, folded, metadata
 from app.engine.log import failures_since
-from app.models import sites
+from app.models import dnslinks, sites
 from app.models.deploys import Deploy
 from app.signals.deploys import Target
+from app.signals.dnslinks import DnsUpdateFailed
 from app.signals.domains import (
     DomainAdded,
     DomainDnsConfigured,
@@ -41,7 +42,7 @@ domains = folded(
 
 
 #: Failures that are told host name by host name.
-TOLD_BY_HOST = (DomainSyncFailed.type,)
+TOLD_BY_HOST = (DomainSyncFailed.type, DnsUpdateFailed.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,11 @@ def targets_of(db: Connection, deploy: Deploy) -> list[Target]:
     live = sites.get(db, deploy.site_id)
     is_live = live is not None and live.live_deploy_id == deploy.id
     hosts = [_target(domain, deploy.id, is_live=is_live) for domain in of_site(db, deploy.site_id)]
+    links = dnslinks.targets_of(db, deploy, is_live=is_live)
     missed = [
         _missed(event) for event in failures_since(db, deploy.last_event) if event.type not in TOLD_BY_HOST
     ]
-    return [*(Target.model_validate(missing) for missing in deploy.targets), *missed, *hosts]
+    return [*(Target.model_validate(missing) for missing in deploy.targets), *missed, *hosts, *links]
 
 
 def _missed(event: Event) -> Target:

@@ -62,14 +62,14 @@ class Diff(Value):
 
 
 class Target(Value):
-    """One place that a deploy must reach: a host name, and later an ENS name or a CDN.
+    """One place that a deploy must reach: a host name, its DNSLink, and later an ENS name or a CDN.
 
     An action that was given up is shown as a target too, by its name: what it stood for is missing.
     `replaced` means that a newer deploy took the target over before this one ended, `cancelled` that somebody
     ended the flow before the target was reached.
     """
 
-    kind: Literal["host", "action"]
+    kind: Literal["host", "dnslink", "action"]
     id: str
     status: Literal["updated", "failed", "pending", "replaced", "cancelled"]
     failure: Failure | None = None

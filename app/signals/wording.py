@@ -38,6 +38,14 @@ _WORDS: dict[str, tuple[str, str]] = {
         "At {data.at_stage}, reason {data.reason}, by {data.by}.",
     ),
     "domain.added": ("{data.hostname} belongs to {data.site}", "It is a {data.kind}, set up as {data.mode}."),
+    "domain.setup.completed": (
+        "{data.hostname} is live",
+        "It leads to site {data.site}, and is looked at every few hours. There is nothing to do.",
+    ),
+    "domain.misconfigured": (
+        "{data.hostname} does not lead here any more",
+        "Its records are not as they were. Site {data.site} is served under it as far as they let it.",
+    ),
     "domain.sync.completed": (
         "{label} is reached by its names",
         "New: {data.updated}. As before: {data.unchanged}.",
@@ -85,6 +93,9 @@ _FAILED: dict[str, str] = {
     "webhook.failed": "A webhook could not be called",
     "storage.integrity.failed": "{label} is damaged",
     "domain.sync.failed": "{label}: its names could not be updated",
+    "domain.setup.stalled": "{data.hostname} waits for you: {data.step}",
+    "domain.dns_update.failed": "{label}: the DNSLink of {data.hostname} could not be written",
+    "domain.dns.propagation.failed": "{label}: the DNSLink of {data.hostname} is not everywhere",
     "storage.upload.failed": "{label}: the upload failed",
 }
 

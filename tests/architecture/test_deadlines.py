@@ -17,11 +17,17 @@ discover("app.models")
 #: States in which a row may stay for ever, by table. A new table with states must be named here.
 ENDS = {
     "deploys": {"live", "failed", "cancelled", "superseded", "skipped", "archived"},
+    "dnslinks": {"applied"},
     "notifications": {"sent", "failed", "suppressed"},
     "listener_versions": {"active", "paused", "disabled"},  # as people, or what they call, have left it
 }
 #: States with a deadline, by table.
-PASSING = {"deploys": set(PATIENCE), "notifications": set[str](), "listener_versions": set[str]()}
+PASSING = {
+    "deploys": set(PATIENCE),
+    "dnslinks": {"wanted", "failed"},
+    "notifications": set[str](),
+    "listener_versions": set[str](),
+}
 
 
 def machines() -> Iterator[Table]:

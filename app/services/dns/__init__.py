@@ -2,7 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from app.dns.records import Ours
+from app.dns.diagnosis import diagnose
+from app.dns.findings import Finding
+from app.dns.records import Expected, Ours
 from app.services.dns.asking import Server
 from app.services.dns.memory import ManualZone, shared_zone
 from app.services.dns.observing import Observer
@@ -36,6 +38,19 @@ def own_zone() -> OwnZone:
         return ManualZone(settings.dns_zone, resolver())
     server = Server(*split(settings.dns_server.partition(",")[0]))
     return UpdatedZone(settings.dns_zone, server, settings.dns_update_key)
+
+
+def zone_name() -> str:
+    """The name of the zone that is ours; empty where there is none."""
+    return get_settings().dns_zone
+
+
+def link_at(fqdn: str, text: str) -> Finding:
+    """Whether all servers of our zone say this text; the memory backend has none besides itself."""
+    if get_settings().dns_backend == "memory":
+        return Finding(subject="dnslink", name=fqdn, type="TXT")
+    record = Expected(purpose="dnslink", name=fqdn, type="TXT", values=(text,))
+    return diagnose(record, observer().observe(fqdn, [record]))
 
 
 def port_prober() -> PortProber:
