@@ -1,6 +1,7 @@
 """The migrations make exactly the tables that the code declares, on both databases, and can be run again."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, inspect
 
-from app.engine import metadata
+from app.engine import Timestamp, metadata
 from app.engine.database import connect
-from app.models import sites
+from app.models import sites, usage
 from tests.fixtures.databases import Cluster
 
 ROOT = Path(__file__).parents[3]
@@ -34,8 +35,8 @@ def is_ours(name: str | None, *_: object) -> bool:
     return not (name or "").startswith("toy_")
 
 
-def upgrade(db: Connection) -> None:
-    command.upgrade(Config(str(ROOT / "alembic.ini"), attributes={"connection": db}), "head")
+def upgrade(db: Connection, revision: str = "head") -> None:
+    command.upgrade(Config(str(ROOT / "alembic.ini"), attributes={"connection": db}), revision)
 
 
 def test_the_migrated_database_is_what_the_code_declares(new_database: Engine) -> None:
@@ -55,6 +56,30 @@ def test_columns_and_keys_are_in_the_declared_order(new_database: Engine) -> Non
             found = [column["name"] for column in inspect(db).get_columns(table.name)]
             assert found == [column.name for column in table.columns], table.name
             assert inspect(db).get_pk_constraint(table.name)["name"] == f"pk_{table.name}"
+
+
+def test_what_was_measured_before_there_were_totals_is_in_them(new_database: Engine) -> None:
+    hours = (datetime(2026, 1, 31, hour, 59, tzinfo=UTC) + timedelta(hours=1) for hour in (21, 22, 23))
+    old = {"stream": "/sites/a", "site_id": "a", "site": "hello", "deploy_id": "d", "unit": "file"}
+    columns = ("id", "meter", "quantity", "cause_event_id", "idempotency_key", "measured_at")
+    table = Table(
+        "usage",
+        MetaData(),
+        *(Column(name) for name in (*old, *columns[:-1])),
+        Column("measured_at", Timestamp()),
+    )
+    with new_database.begin() as db:
+        upgrade(db, "0006")
+        for number, at in enumerate(hours):
+            of_meter = {"meter": "published_files", "quantity": 5, "cause_event_id": "e"}
+            key = {"id": str(number), "idempotency_key": str(number), "measured_at": at}
+            db.execute(table.insert().values(old | of_meter | key))
+        upgrade(db)
+        found = db.execute(usage.days.select().order_by(usage.days.c.day)).all()
+    assert [tuple(row) for row in found] == [
+        ("a", "published_files", "2026-01-31", 10, 2, "1"),
+        ("a", "published_files", "2026-02-01", 5, 1, "2"),
+    ]
 
 
 def test_a_migration_that_breaks_leaves_nothing_behind(new_database: Engine) -> None:
