@@ -3,7 +3,6 @@ them. Nothing is stored.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,12 +10,12 @@ from sqlalchemy import Connection, select
 
 from app.engine.hearing import Hearing
 from app.engine.log import EVENT_COLUMNS, event_of
-from app.engine.past import Bound, bounds, place
+from app.engine.past import Bound, between, bounds, of_types
 from app.engine.signal import Event
 from app.engine.tables import events
 
-#: So many events are looked at in all, and together.
-MOST, BATCH = 20_000, 1000
+#: So many events are looked at in all, and read together.
+MOST, BATCH = 20_000, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +41,18 @@ def look_back(db: Connection, hearing: Hearing, first: Bound, last: Bound | None
     kept it from doing so. InvalidInput `range_invalid`.
     """
     after, until = bounds(db, first, last)
-    cursor, looked_at, oldest, more = until + 1, 0, None, True
+    here = (between(after, until), of_types(hearing.listener.types))
+    newest = select(*EVENT_COLUMNS).where(*here).order_by(events.c.position.desc()).limit(MOST + 1)
+    looked_at, oldest, more = 0, None, False
     by_type, shown = Counter[str](), list[Event]()
-    while more and looked_at < MOST:
-        limit = min(BATCH, MOST - looked_at)
-        found = _before(db, hearing.listener.types, after, cursor, limit)
-        accepted = [event for event in found if hearing.accepts(event)]
-        by_type.update(event.type for event in accepted)
-        shown += accepted[: samples - len(shown)]
-        looked_at, more = looked_at + len(found), len(found) == limit
-        if found:
-            cursor, oldest = place(found[-1]), found[-1].time
-    capped = looked_at >= MOST and bool(_before(db, hearing.listener.types, after, cursor, 1))
-    found_of = dict(by_type.most_common())
-    return Retrospect(after, until, looked_at, capped, oldest, by_type.total(), found_of, shown)
-
-
-def _before(db: Connection, types: Sequence[str], after: int, cursor: int, limit: int) -> list[Event]:
-    """The newest events of these types before the cursor, the newest first."""
-    here = (events.c.position > after, events.c.position < cursor, events.c.type.in_(types))
-    query = select(*EVENT_COLUMNS).where(*here).order_by(events.c.position.desc()).limit(limit)
-    return [event_of(row) for row in db.execute(query)]
+    with db.execute(newest.execution_options(yield_per=BATCH)) as rows:
+        for row in rows:
+            if more := looked_at == MOST:
+                break
+            event = event_of(row)
+            looked_at, oldest = looked_at + 1, event.time
+            if hearing.accepts(event):
+                by_type[event.type] += 1
+                shown += [event][: samples - len(shown)]
+    found = dict(by_type.most_common())
+    return Retrospect(after, until, looked_at, more, oldest, by_type.total(), found, shown)
