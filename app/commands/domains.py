@@ -27,9 +27,15 @@ SECONDS = 10
 def add_domain(log: Recording, slug: str, typed: str, ours: Ours) -> Setup:
     """Begin to set up a host name for a site; added twice to the same site it goes on where it was.
 
-    NotFound `site_not_found`; InvalidInput `hostname_...`; Conflict `hostname_taken`.
+    NotFound `site_not_found`; InvalidInput `hostname_...`; Conflict `hostname_taken`, `gateway_is_local`.
     """
     name = host_name(typed, ours.gateway)
+    if ours.gateway.endswith("localhost") and not ours.addresses:
+        hint = (
+            "Set GATEWAY_URL to the address at which the gateway is reached from outside, then add the name."
+        )
+        what = f"{name.shown} cannot lead here: the gateway is known as {ours.gateway} only."
+        raise Conflict("gateway_is_local", what, hint)
     log.lock(f"/hostnames/{name.ascii}", sites.require(log.db, slug).stream)
     site = sites.require(log.db, slug)
     held = setups.by_name(log.db, name.ascii)

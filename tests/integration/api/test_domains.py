@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from app.dns.observed import Answer, NameServer, Observation, Zone
 from app.dns.records import Expected, asked_types
 from app.engine.rebuild import verify
 from tasks import names
-from tests.fixtures.api import Api, recorded, refused
+from tests.fixtures.api import Api, hello, recorded, refused, started
 from tests.fixtures.simulation import Simulation
 from tests.integration.api.test_gateway_process import get as visit
 from tests.unit.content.forge import SITE
@@ -49,6 +50,12 @@ class Zones:
 
     def enter(self, record: dict[str, Any]) -> None:
         self.records[record["name"], record["type"]] = tuple(record["expected"])
+
+
+@pytest.fixture
+def api(engine: Engine, configure: Callable[..., None]) -> Api:
+    """An administrator's API of an installation that is known in the world, with site `hello`."""
+    return hello(started(configure, GATEWAY_URL="https://sites.example.net"))
 
 
 @pytest.fixture
@@ -156,7 +163,7 @@ def test_reminders_name_the_one_record_that_is_missing(
     for each in told:
         failure = each.data["failure"]
         assert (failure["code"], failure["evidence"]["record"]) == ("nxdomain", HOST)
-        assert "localhost" in failure["hint"]
+        assert "sites.example.net" in failure["hint"]
     assert all(each.data["waiting_for"]["subject"] == "routing" for each in told)
 
 
@@ -239,20 +246,25 @@ def test_internationalised_names_are_shown_both_ways(api: Api, zones: Zones) -> 
         ("*.example.com", "hostname_wildcard"),
         ("192.0.2.1", "hostname_is_address"),
         ("https://docs.example.com/", "hostname_is_url"),
-        ("a.localhost", "hostname"),
+        ("a.sites.example.net", "hostname"),
         ("_x.example.com", "hostname"),
     ],
 )
-def test_what_is_no_host_name_is_refused(sqlite_api: Api, typed: str, code: str) -> None:
-    answer = sqlite_api.post("/v1/sites/hello/domains", {"hostname": typed})
+def test_what_is_no_host_name_is_refused(api: Api, typed: str, code: str) -> None:
+    answer = api.post("/v1/sites/hello/domains", {"hostname": typed})
     problem = refused(answer, 422, answer.json["code"])
     assert problem["code"].startswith(code)
 
 
-def test_only_those_of_the_site_see_and_change_its_names(sqlite_api: Api) -> None:
-    add(sqlite_api)
-    sqlite_api.post("/v1/sites", {"slug": "other"})
-    stranger = sqlite_api.bearing("admin", site="other")
+def test_a_gateway_that_nobody_reaches_is_told_before_anybody_waits(sqlite_api: Api) -> None:
+    answer = sqlite_api.post("/v1/sites/hello/domains", {"hostname": HOST})
+    assert "GATEWAY_URL" in refused(answer, 409, "gateway_is_local")["hint"]
+
+
+def test_only_those_of_the_site_see_and_change_its_names(api: Api) -> None:
+    add(api)
+    api.post("/v1/sites", {"slug": "other"})
+    stranger = api.bearing("admin", site="other")
     for answer in (
         stranger.get(PATH),
         stranger.delete(PATH),

@@ -17,6 +17,11 @@ def zones(monkeypatch: pytest.MonkeyPatch) -> Zones:
     return found
 
 
+@pytest.fixture(autouse=True)
+def known_in_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_URL", "https://sites.example.net")
+
+
 @pytest.fixture
 def work(simulation: Simulation) -> Callable[[], None]:
     """Work off what can be at once; looks go on for as long as a name is there."""
