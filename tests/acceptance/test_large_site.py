@@ -41,7 +41,7 @@ ACTIONS = {
     "sites.fetch_source", "builds.build_site", "sites.package_artifact", "storage.upload_artifact",
     "sites.accept_upload", "sites.publish_deploy", "domains.sync_records", "sites.complete_deploy",
     "usage.measure_upload", "usage.measure_publication", "usage.measure_deploy", "usage.measure_message",
-    "notifications.tell", "housekeeping.clear_spool",
+    "notifications.tell", "storage.request_pin", "housekeeping.clear_spool",
 }  # fmt: skip
 
 
