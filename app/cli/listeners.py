@@ -22,7 +22,9 @@ def as_json(_context: click.Context, _option: click.Parameter, said: str | None)
 
 @click.group("listeners")
 def listeners() -> None:
-    """Listeners: list, add, actions, show, pause, resume, delete, attempts, rotate-secret."""
+    """Listeners: list, add, show, delete, apply, export, actions, preview, backfill, pause, resume, test,
+    attempts, redeliver, rotate-secret.
+    """
 
 
 @listeners.command("list")

@@ -154,7 +154,8 @@ class _OfReaction(Signal):
 
 
 class ReactionRedriven(_OfReaction, type="platform.reaction.redriven"):
-    """Somebody had a dead reaction tried again, in the flow of the event that it answers.
+    """Somebody had a dead reaction tried again, in the flow of the event that it answers; or one of a
+    configured listener that failed, or that waited for its next attempt.
 
     Fields: the reaction, its listener and action, that event's stream and label, and who it was.
     """
