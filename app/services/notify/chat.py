@@ -7,7 +7,7 @@ import logging
 import re
 from urllib.parse import urlsplit
 
-from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat
+from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, OverflowMode
 from apprise.exception import AppriseException
 from apprise.plugins.discord import NotifyDiscord
 from apprise.plugins.google_chat import NotifyGoogleChat
@@ -73,7 +73,7 @@ class ChatChannel:
             raise invalid(f"{', '.join(odd)[:80]} is no parameter that may be given")
         read = plugin.parse_native_url(url) if pasted else plugin.parse_url(url)
         try:
-            made = plugin(**{**(read or {}), "asset": _ASSET})
+            made = plugin(**{**(read or {}), "asset": _ASSET, "overflow": OverflowMode.SPLIT})
         except (AppriseException, TypeError):  # its own words repeat parts of the URL
             raise invalid(f"a part of what {self.name} needs is missing or misspelt") from None
         self._service = Apprise(asset=_ASSET)

@@ -221,6 +221,17 @@ def test_a_chat_service_gets_plain_text_that_calls_nobody(
     assert b"<@123>" not in request
 
 
+def test_a_list_that_is_too_long_for_a_chat_service_comes_in_several_posts(
+    receiver: Callable[..., Receiver], discord: Callable[[Receiver], Any]
+) -> None:
+    there = receiver(answering("204 No Content"))
+    listed = [f"2026-01-01 00:00 UTC  event {each:03}" for each in range(100)]
+    discord(there).send(Message("chat", "100 messages", "\n".join(listed), "k"))
+    posts = b"".join(there.requests).decode()
+    assert len(there.requests) > 1
+    assert all(f"event {each:03}" in posts for each in range(100))
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
