@@ -1,34 +1,37 @@
 """What Notifications does: tell people what happened, in words that say what to do next."""
 
 import hashlib
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.engine import FailureSignal, Signal, action, current, now, reading
 from app.errors import PlatformError
-from app.models import channels, deploys, listeners, notifications, sites
-from app.models.deploys import Deploy
+from app.models import channels, deploys, digests, listeners, notifications, sites
 from app.services.notify import channel_at, dedup_seconds, default_recipient, open_channel
 from app.services.notify.port import Channel, Message
 from app.services.outbound import open_outbound
 from app.services.routing import page_of, url_for
 from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
+from app.signals.digests import DigestDue, DigestHeld, HeldMessage
 from app.signals.dnslinks import DnsUpdateFailed
 from app.signals.domains import DomainMisconfigured, DomainSetupCompleted, DomainSetupStalled
 from app.signals.listeners import ListenerDisabled
 from app.signals.notifications import NotificationFailed, NotificationSent, NotificationSuppressed
+from app.signals.quiet import Reason, held_until, zone_of
 from app.signals.quotas import QuotaExceeded, ThresholdReached
-from app.signals.telling import size
 from app.signals.templates import lines, one_line, parse
 from app.signals.usage import UsageMeasured
-from app.signals.wording import failure_text, seen, worded
+from app.signals.wording import completed, failure_text, seen, worded
 
 MINUTE, HOUR = 60, 3600
 #: Seconds between the attempts, some eight hours in all: a mail server is mended within a working day.
 PAUSES = (30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)
 
+#: What is told later.
+Held = tuple[NotificationSuppressed, DigestHeld]
 #: What is told of host names.
 Named = DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured | DnsUpdateFailed
 
@@ -40,6 +43,9 @@ class _Wish:
     to: str
     title: str
     text: str
+    likeness: str = ""
+    #: How many that said the same were held back before it.
+    suppressed: int = 0
 
 
 @action(service="notify", fails_with=NotificationFailed, stage="notify", pauses=PAUSES, time_limit=120)
@@ -51,8 +57,8 @@ def tell(
 
 
 @action(service="notify", fails_with=NotificationFailed, stage="notify", pauses=PAUSES, time_limit=120)
-def notify(event: Signal) -> NotificationSent | NotificationSuppressed | None:
-    """Tell whom a configured listener names, in its words or ours."""
+def notify(event: Signal) -> NotificationSent | NotificationSuppressed | Held | None:
+    """Tell whom a configured listener names, in its words or ours; at once, or when it says."""
     with reading() as db:
         listener = listeners.get(db, current().listener)
     if listener is None or (isinstance(event, UsageMeasured) and event.meter == "notifications"):
@@ -63,7 +69,25 @@ def notify(event: Signal) -> NotificationSent | NotificationSuppressed | None:
         title = one_line(parse(how["title"]).filled(seen(event))) or title
     if how.get("template"):
         text = lines(parse(how["template"]).filled(seen(event)))
-    return _told(event, _Wish(how["to"], title, text))
+    wish = _Wish(how["to"], title, text)
+    later = None if current().is_replay else held_until(how, now())
+    return _told(event, wish) if later is None else _held(event, wish, *later)
+
+
+@action(service="notify", fails_with=NotificationFailed, stage="notify", pauses=PAUSES, time_limit=120)
+def tell_digest(event: DigestDue) -> NotificationSent | None:
+    """Tell in one message what was held back; a single one as it would have been told."""
+    with reading() as db:
+        listener = listeners.get(db, event.listener_id)
+    if listener is None:
+        return None  # it was deleted meanwhile
+    if event.message is None:
+        listing = event.listing(zone_of(listener.spec["do"]["notify"]))
+        wish = _Wish(event.recipient, event.title, listing)
+        return _send(event, wish, about={"listener_id": event.listener_id}, template="digest")
+    only = event.message
+    wish = _Wish(event.recipient, only.title, only.text, only.likeness, only.suppressed)
+    return _send(event, wish, about=only.about)
 
 
 @action(service="notify", fails_with=NotificationFailed, stage="notify", attempts=1, time_limit=120)
@@ -73,24 +97,48 @@ def send_test(event: ChannelTestRequested) -> NotificationSent:
 
 
 def _told(event: Signal, wish: _Wish) -> NotificationSent | NotificationSuppressed:
-    """Tell it; of a failure only if the recipient was not told the same a short while ago, nor is being told.
-    In a replay everything is told.
+    """Tell it, unless it is known."""
+    fresh = _fresh(event, wish)
+    return _send(event, fresh) if isinstance(fresh, _Wish) else fresh
+
+
+def _held(event: Signal, wish: _Wish, reason: Reason, until: datetime) -> NotificationSuppressed | Held:
+    """Hold it back for the digest that is open, or for one that is due then, unless it is known."""
+    fresh = _fresh(event, wish)
+    if not isinstance(fresh, _Wish):
+        return fresh
+    listener = current().listener
+    with reading() as db:
+        digest = digests.get(db, listener, wish.to)
+    due = (digest.deadline_at if digest else None) or until
+    held = NotificationSuppressed.about(event, reason=reason, until=due, recipient=wish.to, title=wish.title)
+    known = {"likeness": fresh.likeness, "suppressed": fresh.suppressed}
+    message = HeldMessage.of(held, text=wish.text, at=event.recorded.time, **known)
+    return held, DigestHeld(listener_id=listener, recipient=wish.to, message=message, until=until)
+
+
+def _fresh(event: Signal, wish: _Wish) -> _Wish | NotificationSuppressed:
+    """What is to be told; of a failure nothing if the recipient was told the same a short while ago, or is
+    being told. In a replay everything is told.
     """
     if not isinstance(event, FailureSignal) or current().is_replay or not dedup_seconds():
-        return _send(event, wish)
+        return wish
     likeness = _likeness(event, wish)
     instead, count = _said(event, likeness)
     if instead is not None:
         told = {"recipient": wish.to, "title": wish.title, "likeness": likeness}
         return NotificationSuppressed.about(event, reason="deduped", instead_of=instead, **told)
-    return _send(event, wish, likeness=likeness, suppressed=count)
+    return replace(wish, likeness=likeness, suppressed=count)
 
 
-def _send(event: Signal, wish: _Wish, *, likeness: str = "", suppressed: int = 0) -> NotificationSent:
-    told: dict[str, Any] = {"recipient": wish.to, "title": wish.title, "likeness": likeness}
+def _send(
+    event: Signal, wish: _Wish, about: Mapping[str, Any] | None = None, template: str = ""
+) -> NotificationSent:
+    """Send it; the ledger says what `event` is, or else what it is `about`."""
+    told = {"recipient": wish.to, "title": wish.title, "likeness": wish.likeness, **(about or {})}
     text = wish.text
-    if suppressed:
-        text = f"{text}\n\n{suppressed} more messages that said the same were held back before this one."
+    if wish.suppressed:
+        text = f"{text}\n\n{wish.suppressed} more messages that said the same were held back before this one."
     key = current().idempotency_key
     try:
         channel, told["channel"] = _channel(wish.to)
@@ -98,9 +146,8 @@ def _send(event: Signal, wish: _Wish, *, likeness: str = "", suppressed: int = 0
     except PlatformError as error:
         evidence = {**error.evidence, **told}
         raise type(error)(error.code, error.message, error.hint, evidence=evidence) from error
-    return NotificationSent.about(
-        event, text=text, provider_message_id=message_id, suppressed=suppressed, **told
-    )
+    said = {"text": text, "suppressed": wish.suppressed, "template": template}
+    return NotificationSent.about(event, provider_message_id=message_id, **said, **told)
 
 
 def _channel(to: str) -> tuple[Channel, str]:
@@ -144,29 +191,8 @@ def _words(event: Signal) -> tuple[str, str]:
             stays = f"{event.site} #{live.number} stays live." if live else "Nothing is live yet."
             text = failure_text(event, stays)
         elif deploy is not None:
-            title, text = _completed(event, deploy)
+            content = (deploy.files or 0, deploy.bytes or 0, deploy.message or "")
+            title, text = completed(event, url_for(event.site), content)
     if isinstance(event, DomainMisconfigured):
         text = lines("\n".join([text, *(f"{each['message']} {each['hint']}" for each in event.issues)]))
     return title, f"{text}\nMore: {page_of(event.recorded.flow)}"
-
-
-def _completed(event: DeployCompleted, deploy: Deploy) -> tuple[str, str]:
-    content = f"{deploy.files} files, {size(deploy.bytes or 0)}{_quoted(deploy.message)}"
-    if event.status == "partial":
-        missing = [target for target in event.targets if target.status in ("failed", "pending")]
-        why = [f"{x.id} ({x.failure.message if x.failure else 'not reached yet'})" for x in missing]
-        text = (
-            f"{event.label} is served at {url_for(event.site)} ({content}), but not everything was reached:"
-        )
-        text = f"{text} {', '.join(why) or 'it took too long'}. Mend that, then deploy again."
-        return f"{event.label} is live, with targets missing", lines(text)
-    if any(target.status == "replaced" for target in event.targets):
-        text = f"{event.label} ({content}) was published, and a newer deploy took its place at once."
-        return f"{event.label} was live until a newer one replaced it", f"{text} There is nothing to do."
-    text = f"{event.label} is served at {url_for(event.site)} ({content})."
-    return f"{event.label} is live", f"{text} If it is wrong, roll back to the deploy before it."
-
-
-def _quoted(message: str | None) -> str:
-    first = one_line((message or "").strip().partition("\n")[0])
-    return f", “{first}”" if first else ""

@@ -26,9 +26,22 @@ class Webhook(BaseModel):
     signature: Literal["v1", "v1a", "both"] = "v1"
 
 
+class Quiet(BaseModel):
+    """Hours of every day, such as from 22:00 to 07:00, by the clocks of an IANA time zone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_: Text = Field(alias="from", max_length=10)
+    to: Text = Field(max_length=10)
+    tz: Text = Field(max_length=100)
+
+
 class Notify(BaseModel):
     """A message to people: `to` is an e-mail address or the name of a channel. Without a `template` and a
     `title` it says what is known of the event; in these, `{data.site}` is a field of it.
+
+    What is to be told in `quiet` hours is told at their end, and what is to be told within `digest` seconds
+    after the first is told at once: several messages as one that lists them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -36,6 +49,8 @@ class Notify(BaseModel):
     to: Text = Field(min_length=1, max_length=320)
     title: Text | None = None
     template: Text | None = None
+    digest: int | None = Field(None, description="60 seconds to 7 days.")
+    quiet: Quiet | None = None
 
 
 class Do(BaseModel):

@@ -28,7 +28,8 @@ class Which(Page):
 class NotificationAnswer(BaseModel):
     """One line: somebody was told, was not (`reason`), or could not be (`failure`).
 
-    `event` is what was told of, `suppressed` how many messages had said the same since the last one.
+    `event` is what was told of, `suppressed` how many messages had said the same since the last one. What is
+    told later, for the reason `digest` or `quiet_hours`, is told about `until`.
     """
 
     id: str
@@ -38,6 +39,7 @@ class NotificationAnswer(BaseModel):
     title: str | None
     text: str | None
     reason: str | None
+    until: Moment | None
     failure: dict[str, Any] | None
     event: str
     event_type: str
@@ -67,7 +69,7 @@ def list_notifications(query: Which) -> Any:
 
 def _said(line: Notification) -> Any:
     names = ("id", "channel", "recipient", "title", "text", "reason", "failure", "event_type", "listener")
-    same = {name: getattr(line, name) for name in (*names, "site", "suppressed")}
+    same = {name: getattr(line, name) for name in (*names, "site", "suppressed", "until")}
     answer = NotificationAnswer(
         **same,
         state=cast(State, line.status),

@@ -52,6 +52,9 @@ def list_listeners(platform: Platform, out: Output, limit: int, *, every: bool) 
 @click.option("--notify", metavar="TO", help="Who is told instead: an e-mail address, or a channel's name.")
 @click.option("--title", metavar="TEXT", help='The subject line: "{data.site} failed"')
 @click.option("--template", metavar="TEXT", help='The message: "{data.failure.message} {data.failure.hint}"')
+@click.option("--digest", type=int, metavar="SECONDS", help="Tell what comes in such a time in one message.")
+@click.option("--quiet", metavar="FROM-TO", help="Tell nothing in these hours, but after them: 22:00-07:00")
+@click.option("--tz", metavar="ZONE", help="Whose clocks --quiet means: Europe/Berlin. [default: UTC]")
 @click.option("--action", metavar="NAME", help="What is run instead: see flask listeners actions.")
 @click.option(
     "--with", "given", callback=as_json, metavar="JSON", help='Its parameters: {"site": "$.data.site"}'
@@ -173,7 +176,8 @@ def _attempt(call: Any) -> tuple[Any, ...]:
 
 
 def _wanted(*, webhook: str | None, action: str | None, given: Any, **others: Any) -> dict[str, Any]:
-    how = {"to": others["notify"], "title": others["title"], "template": others["template"]}
+    how = {"to": others["notify"], "quiet": _quiet(others["quiet"], others["tz"])}
+    how |= {name: others[name] for name in ("title", "template", "digest")}
     notify = {name: value for name, value in how.items() if value is not None}
     call = {"url": webhook, "payload": "thin" if others["thin"] else None, "signature": others["signature"]}
     said = {
@@ -183,6 +187,15 @@ def _wanted(*, webhook: str | None, action: str | None, given: Any, **others: An
         "notify": notify or None,
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _quiet(hours: str | None, zone: str | None) -> dict[str, str] | None:
+    if hours is None:
+        if zone is not None:
+            raise click.UsageError("Say --quiet FROM-TO besides --tz.")
+        return None
+    begin, _, end = hours.partition("-")
+    return {"from": begin, "to": end, "tz": zone or "UTC"}
 
 
 def _condition(*, within: float | None, for_each: str | None, **asked: Any) -> dict[str, Any]:
@@ -215,5 +228,12 @@ def _does(listener: Any) -> str:
         return " ".join(
             [do["action"], *(f"{name}={text(value)}" for name, value in do.get("with", {}).items())]
         )
-    [(kind, how)] = do.items()
-    return f"{kind} {how['to' if kind == 'notify' else 'url']}"
+    if "webhook" in do:
+        return f"webhook {do['webhook']['url']}"
+    how = do["notify"]
+    said = [f"notify {how['to']}"]
+    if how.get("digest"):
+        said.append(f"gathered for {how['digest']} s")
+    if quiet := how.get("quiet"):
+        said.append(f"not {quiet['from']}-{quiet['to']} {quiet['tz']}")
+    return ", ".join(said)

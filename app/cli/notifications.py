@@ -31,5 +31,6 @@ def list_notifications(platform: Platform, out: Output, /, limit: int, **asked: 
 
 def _line(each: Any) -> tuple[Any, ...]:
     why = each["reason"] or (each["failure"] or {}).get("code", "")
+    why += f" until {when(each['until'])}" if each["until"] else ""
     what = each["title"] or each["event_type"]
     return when(each["at"]), each["state"], each["recipient"] or "", each["channel"] or "", what, why

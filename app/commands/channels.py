@@ -9,6 +9,7 @@ from app.errors import Conflict, InvalidInput
 from app.models import channels, listeners
 from app.models.channels import Channel
 from app.signals.channels import CHANNELS_STREAM, ChannelAdded, ChannelRemoved, ChannelTestRequested
+from app.signals.quiet import check_later
 from app.signals.templates import LONGEST_TITLE, check, parse
 from config.mail import is_address
 
@@ -60,9 +61,11 @@ def try_channel(log: Recording, name: str) -> Event:
 def check_notify(log: Recording, do: Mapping[str, Any], types: Sequence[str]) -> None:
     """Whether events of these types can be told as a listener's `do` says.
 
-    InvalidInput `address_invalid`, `template_invalid`, `template_unknown_field`, `channel_unknown`.
+    InvalidInput `address_invalid`, `template_invalid`, `template_unknown_field`, `channel_unknown`,
+    `digest_invalid`, `quiet_invalid`, `timezone_unknown`.
     """
     how = do["notify"]
+    check_later(how)
     if "@" not in how["to"]:
         if channels.named(log.db, how["to"]) is None:
             hint = "Add it (flask channels add), or write an e-mail address."

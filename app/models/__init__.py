@@ -3,6 +3,7 @@
 from app.models import channels as channels
 from app.models import credentials as credentials
 from app.models import deploys as deploys
+from app.models import digests as digests
 from app.models import dnslinks as dnslinks
 from app.models import domains as domains
 from app.models import gates as gates

@@ -43,6 +43,7 @@ notifications = folded(
         Column("reason", String(20), nullable=True),
         Column("likeness", String(40), nullable=False),
         Column("suppressed", Integer, nullable=False),  # how many had said the same since the last one
+        Column("until", Timestamp(), nullable=True),  # when what was held back is told
         Index("ix_notifications_likeness", "likeness", "id"),
     )
 )
@@ -70,6 +71,7 @@ class Notification:
     reason: str | None
     likeness: str
     suppressed: int
+    until: datetime | None
 
 
 def page(
@@ -120,7 +122,7 @@ def send(db: Connection, event: NotificationSent) -> None:
 @fold(NotificationSuppressed)
 def suppress(db: Connection, event: NotificationSuppressed) -> None:
     """Somebody was not told."""
-    _add(db, event, {"status": "suppressed", "reason": event.reason})
+    _add(db, event, {"status": "suppressed", "reason": event.reason, "until": event.until})
 
 
 @fold(NotificationFailed)

@@ -2,12 +2,18 @@
 
 from typing import Any, Literal, Self
 
+from pydantic import AwareDatetime
+
 from app.engine import Failure, FailureSignal, Signal, current
 from app.engine.signal import Text
 from app.signals.sites import site_stream
 
+#: What the ledger says of the event that was told of.
+ABOUT = (
+    "cause_event_id", "event_type", "of_stream", "listener_id", "site_id", "site", "deploy_id", "number",
+)  # fmt: skip
 #: What a failure to send says of the message, in its evidence.
-TOLD = ("channel", "recipient", "title", "likeness")
+TOLD = ("channel", "recipient", "title", "likeness", *ABOUT)
 
 
 class NotificationSignal(Signal):
@@ -61,9 +67,11 @@ class NotificationSignal(Signal):
 class NotificationSent(NotificationSignal, type="notification.sent"):
     """Somebody was told: `title` is the subject line, `text` what followed it.
 
-    `suppressed` messages had said the same since the last one.
+    `suppressed` messages had said the same since the last one. `template` is `digest` for a list of what was
+    held back.
     """
 
+    template: str = ""
     text: Text = ""
     provider_message_id: str | None = None
     suppressed: int = 0
@@ -71,11 +79,12 @@ class NotificationSent(NotificationSignal, type="notification.sent"):
 
 class NotificationSuppressed(NotificationSignal, type="notification.suppressed"):
     """Somebody was not told, for this reason: `deduped`, because `instead_of` (the id of the event that was
-    told of, or is being) says the same.
+    told of, or is being) says the same; `digest` or `quiet_hours`, so that it is told later, about `until`.
     """
 
-    reason: Literal["deduped"]
+    reason: Literal["deduped", "digest", "quiet_hours"]
     instead_of: str | None = None
+    until: AwareDatetime | None = None
 
 
 class NotificationFailed(NotificationSignal, FailureSignal, type="notification.failed"):

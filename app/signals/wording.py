@@ -9,7 +9,8 @@ from typing import Any
 from app.engine import FailureSignal, Signal
 from app.engine.cloudevents import attributes
 from app.signals.advice import advice
-from app.signals.telling import tell
+from app.signals.deploys import DeployCompleted
+from app.signals.telling import size, tell
 from app.signals.templates import Template, lines, one_line, parse
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -119,6 +120,24 @@ def worded(signal: Signal) -> tuple[str, str]:
         return one_line(f"{signal.recorded.label}: {spoken(signal.type)}"), lines(by_fields(signal))
     title, text = (template.filled(seen(signal)) for template in templates)
     return one_line(title), lines(text)
+
+
+def completed(event: DeployCompleted, url: str, content: tuple[int, int, str]) -> tuple[str, str]:
+    """The same of a deploy that is served at `url`; `content` is its files, their bytes and its message."""
+    files, many, message = content
+    first = one_line(message.strip().partition("\n")[0])
+    said = f"{files} files, {size(many)}{f', “{first}”' if first else ''}"
+    if event.status == "partial":
+        missing = [target for target in event.targets if target.status in ("failed", "pending")]
+        why = [f"{x.id} ({x.failure.message if x.failure else 'not reached yet'})" for x in missing]
+        text = f"{event.label} is served at {url} ({said}), but not everything was reached:"
+        text = f"{text} {', '.join(why) or 'it took too long'}. Mend that, then deploy again."
+        return f"{event.label} is live, with targets missing", lines(text)
+    if any(target.status == "replaced" for target in event.targets):
+        text = f"{event.label} ({said}) was published, and a newer deploy took its place at once."
+        return f"{event.label} was live until a newer one replaced it", f"{text} There is nothing to do."
+    text = f"{event.label} is served at {url} ({said})."
+    return f"{event.label} is live", f"{text} If it is wrong, roll back to the deploy before it."
 
 
 def failure_text(signal: FailureSignal, after: str = "") -> str:

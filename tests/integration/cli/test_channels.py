@@ -45,7 +45,19 @@ def test_what_the_how_to_types_is_taken(terminal: Any) -> None:
     terminal("channels", "add", "team", typed=url_of(9))
     for line in re.findall(r"^flask ((?:listeners|notifications) (?:.*\\\n)*.*)", page, re.MULTILINE):
         terminal(*shlex.split(line.replace("\\\n", " ")))
-    assert [each["name"] for each in terminal.json("listeners", "list")][:2] == ["tell the team", "tell ops"]
+    names = ["tell by day", "tell hourly", "tell the team", "tell ops"]
+    assert [each["name"] for each in terminal.json("listeners", "list")][:4] == names
+    listed = terminal("listeners", "list")
+    assert "notify ops@example.org, gathered for 3600 s" in listed
+    assert "notify team, not 22:00-07:00 Europe/Berlin" in listed
+
+
+def test_quiet_hours_that_are_none_are_told(terminal: Any) -> None:
+    add = ("listeners", "add", "tell", "--on", "site.deploy.*", "--notify", "me@example.org")
+    assert "[quiet_invalid]" in terminal.error(*add, "--quiet", "22:00")
+    assert "[timezone_unknown]" in terminal.error(*add, "--quiet", "22:00-07:00", "--tz", "Atlantis")
+    assert "[digest_invalid]" in terminal.error(*add, "--digest", "5")
+    assert "besides --tz" in terminal.run((*add, "--tz", "UTC"), 2, None, {})[1]
 
 
 def test_a_channel_that_does_not_work_says_why(terminal: Any, at_once: None) -> None:
