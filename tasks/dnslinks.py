@@ -22,6 +22,8 @@ from app.signals.storage import ContentPinned
 WRITTEN = (1, 5, 20)
 #: Seconds between the looks at the servers: some three hours, in which any secondary has fetched the zone.
 SEEN = (2, 10, 30, 60, 300, 900, 3600, 7200)
+#: Seconds for which resolvers may remember a DNSLink: a deploy is everywhere so soon.
+TTL = 60
 #: What is said where no IPFS node is configured.
 NOT_PROVIDED = Finding(
     code="not_provided",
@@ -54,7 +56,8 @@ def write_link(event: DnsUpdateRequested) -> DnsUpdateApplied | None:
     known = (link.value,) if link.value and current().attempt == 1 else None
     zone = own_zone()
     current().check()
-    written = zone.replace(Change(name=event.fqdn, type="TXT", values=(event.value,), was=known))
+    change = Change(name=event.fqdn, type="TXT", values=(event.value,), ttl=TTL, was=known)
+    written = zone.replace(change)
     return DnsUpdateApplied(
         **event.model_dump(),
         backend=zone.name,

@@ -7,6 +7,8 @@ from app.models.deploys import deploys, get
 from app.models.endings import MISSING
 from app.signals.deploys import Target
 from app.signals.dnslinks import DnsUpdateApplied, DnsUpdateFailed
+from app.signals.domains import DomainTargetUpdated
+from app.signals.storage import ContentPinned, PinFailed
 
 
 @fold(DnsUpdateApplied, DnsUpdateFailed)
@@ -16,6 +18,18 @@ def settle_late(db: Connection, event: DnsUpdateApplied | DnsUpdateFailed) -> No
     status = "failed" if failure else "updated"
     target = {"kind": "dnslink", "id": event.hostname, "status": status, "failure": failure}
     _settle(db, event.deploy_id, Target.model_validate(target))
+
+
+@fold(DomainTargetUpdated)
+def lead_late(db: Connection, event: DomainTargetUpdated) -> None:
+    """A host name leads to a complete deploy after all."""
+    _settle(db, event.deploy_id, Target(kind="host", id=event.hostname, status="updated"))
+
+
+@fold(ContentPinned)
+def pin_late(db: Connection, event: ContentPinned) -> None:
+    """A node keeps what it had failed to keep."""
+    _settle(db, event.deploy_id, Target(kind="action", id=PinFailed.type, status="updated"))
 
 
 def _settle(db: Connection, deploy_id: str, target: Target) -> None:
