@@ -1,0 +1,24 @@
+"""The how-to explains every code that there is, in the words of the code."""
+
+import re
+from pathlib import Path
+
+from app.dns.codes import CODES
+from app.services.dns import port, refusals
+
+PAGE = (Path(__file__).parents[3] / "docs" / "howto" / "domains.md").read_text()
+_ours, _theirs = PAGE.split("Of our own zone")[1], PAGE.split("Of our own zone")[0]
+
+
+def rows(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
+
+
+def test_the_table_of_codes_is_the_codes() -> None:
+    assert rows(_theirs) == CODES
+
+
+def test_each_code_of_an_update_is_explained() -> None:
+    said = Path(refusals.__file__).read_text() + Path(port.__file__).read_text()
+    raised = set(re.findall(r'"(update_\w+|dns_unreachable)"', said))
+    assert set(rows(_ours)) == raised
