@@ -22,6 +22,21 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _KNOWN = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|seq|map|timestamp|merge|value)")
 
 
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # it ships no types
+    """Goes as deep as anything here can be, whatever the depth at which Python would give up."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """One level deeper. RecursionError beyond the deepest."""
+        self.depth += 1
+        if self.depth > 2 * DEEPEST:
+            raise RecursionError
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 class Written:
     """What a file says: its `value`, and where in it things stand."""
 
@@ -41,7 +56,7 @@ class Written:
         if len(content) > LARGEST:
             raise self._wrong(1, f"it is larger than {LARGEST} bytes")
         try:
-            return yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+            return yaml.compose(content.decode("utf-8-sig"), Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             raise self._wrong(mark.line + 1 if mark else 1, str(error.problem or error.context)) from error

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, select, text
 
 from app.engine.cloudevents import attributes
 from app.engine.configured import newest
-from app.engine.database import inserting, is_postgres, writing
+from app.engine.database import inserting, is_postgres, reading, writing
 from app.engine.facts import ConditionMet
 from app.engine.hearing import Condition, condition_of
 from app.engine.log import events_of_types
@@ -101,9 +101,11 @@ def note(db: Connection, listener: str, event: Event) -> ConditionMet | None:
 def forget_old(now: datetime) -> int:
     """Forget noted events that no condition can count any more; returns how many."""
     old = select(matches.c.event).where(matches.c.until < now).limit(BATCH)
+    with reading() as db:
+        found = list(db.execute(old).scalars())
+    if not found:
+        return 0
     with writing() as db:
-        if not (found := list(db.execute(old).scalars())):
-            return 0
         gone = delete(matches).where(matches.c.event.in_(found), matches.c.until < now)
         return int(db.execute(gone).rowcount)
 

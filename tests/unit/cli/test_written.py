@@ -60,7 +60,7 @@ BOMB = "\n".join(["a: &a [x, x, x, x, x, x, x, x, x, x]", *LINES])
         ("? [a]\n: b", 1, "must have a name"),
         ("a: &x {b: 1}\nc:\n  <<: *x", 3, "must have a name"),
         (BOMB, 0, f"more than {MOST}"),
-        ("[" * 200 + "]" * 200, 1, "deeper"),
+        ("[" * 50 + "]" * 50, 1, "deeper"),
         ("[" * 5000, 1, "deeply"),
         ("---\na: 1\n---\nb: 2", 3, "another document"),
     ],
