@@ -207,3 +207,25 @@ def test_where_there_is_a_node_the_dnslink_waits_for_the_pin(
     [late] = set_up(api, zones, work, BLOG)  # what it needs is pinned by then
     assert said(own, late) == said(own, name)
     assert recorded(f"{UPDATE}applied")[-1].data["warnings"] == []
+
+
+def test_the_operator_is_told_that_a_name_waits_is_live_and_leads_here_no_more(
+    own: OwnZone, api: Api, zones: Zones, work: Drain, later: Callable[..., None]
+) -> None:
+    records = add(api, DOCS)["records"]
+    work()
+    later(minutes=16)
+    for record in records:
+        zones.enter(record)
+    later(hours=1)
+    del zones.records[DOCS, "CNAME"]
+    later(hours=7)
+    told = [each.data for each in recorded("notification.sent")]
+    about = {each["event_type"]: each for each in told if each["event_type"].startswith("domain.")}
+    assert {type_: each["title"] for type_, each in about.items()} == {
+        "domain.setup.stalled": f"{DOCS} waits for you: prove",
+        "domain.setup.completed": f"{DOCS} is live",
+        "domain.misconfigured": f"{DOCS} does not lead here any more",
+    }
+    assert "_antiphon-challenge" in about["domain.setup.stalled"]["text"]
+    assert "gateway.example.net" in about["domain.misconfigured"]["text"]
