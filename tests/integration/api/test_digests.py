@@ -233,6 +233,7 @@ def test_nothing_is_lost_or_told_twice_when_processes_die(
     listen(api, digest=HOUR)
     arrivals = [(each * 1500, lambda each=each: rename(api, str(each))) for each in range(6)]
     simulation.drain(seed, arrivals=arrivals)
+    assert simulation.crashes
     held = [event.data["cause_event_id"] for event in recorded("notification.suppressed")]
     assert sorted(held) == sorted(event.id for event in recorded("site.updated"))
     dues = recorded("notification.digest.due")

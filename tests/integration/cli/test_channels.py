@@ -60,6 +60,16 @@ def test_quiet_hours_that_are_none_are_told(terminal: Any) -> None:
     assert "besides --tz" in terminal.run((*add, "--tz", "UTC"), 2, None, {})[1]
 
 
+def test_quiet_hours_stand_in_a_file(terminal: Any, tmp_path: Path) -> None:
+    how = '{to: me@example.org, digest: 60, quiet: {from: "22:00", to: "07:00", tz: UTC}}'
+    file = tmp_path / "listeners.yml"
+    file.write_text(f"listeners: [{{name: a, on: [site.updated], do: {{notify: {how}}}}}]")
+    assert terminal("listeners", "apply", file, "--yes") == "+ a\nDone.\n"
+    assert terminal("listeners", "apply", file, "--yes").startswith("Nothing to do")
+    file.write_text(file.read_text().replace('"', ""))  # which some readers of YAML take for numbers
+    assert terminal("listeners", "apply", file, "--yes").startswith("Nothing to do")
+
+
 def test_a_channel_that_does_not_work_says_why(terminal: Any, at_once: None) -> None:
     terminal("channels", "add", "ops", typed=url_of(nobody()))
     said = terminal("channels", "test", "ops", code=1)
