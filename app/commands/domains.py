@@ -4,7 +4,7 @@ import secrets
 from typing import Any, Literal
 
 from app.commands.sites import locked_site
-from app.dns.names import host_name
+from app.dns.names import HostName, host_name
 from app.dns.records import Ours, expected_records, record_types
 from app.engine import Recording, new_id
 from app.errors import Conflict
@@ -30,12 +30,7 @@ def add_domain(log: Recording, slug: str, typed: str, ours: Ours) -> Setup:
     NotFound `site_not_found`; InvalidInput `hostname_...`; Conflict `hostname_taken`, `gateway_is_local`.
     """
     name = host_name(typed, ours.gateway)
-    if ours.gateway.endswith("localhost") and not ours.addresses:
-        hint = (
-            "Set GATEWAY_URL to the address at which the gateway is reached from outside, then add the name."
-        )
-        what = f"{name.shown} cannot lead here: the gateway is known as {ours.gateway} only."
-        raise Conflict("gateway_is_local", what, hint)
+    _check_reachable(name, ours)
     log.lock(f"/hostnames/{name.ascii}", sites.require(log.db, slug).stream)
     site = sites.require(log.db, slug)
     held = setups.by_name(log.db, name.ascii)
@@ -53,6 +48,14 @@ def add_domain(log: Recording, slug: str, typed: str, ours: Ours) -> Setup:
     log.record(added)
     log.record(DomainSetupAdvanced(**about, step="claim", index=0, remaining=STEPS[1:]))
     return setups.require(log.db, name.ascii)
+
+
+def _check_reachable(name: HostName, ours: Ours) -> None:
+    """Nobody waits for a name that can never lead here."""
+    if ours.gateway.endswith("localhost") and not ours.addresses:
+        hint = "Set GATEWAY_URL to the address at which others reach the gateway, then add the name."
+        what = f"{name.shown} cannot lead here: the gateway is known as {ours.gateway} only."
+        raise Conflict("gateway_is_local", what, hint)
 
 
 def verify_domain(log: Recording, setup: Setup) -> Setup:
