@@ -11,12 +11,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, select, text
 
+from app.engine import clock
 from app.engine.cloudevents import attributes
 from app.engine.configured import newest
 from app.engine.database import inserting, is_postgres, reading, writing
 from app.engine.facts import ConditionMet
 from app.engine.hearing import Condition, condition_of
 from app.engine.log import events_of_types
+from app.engine.periodic import every
 from app.engine.signal import Event
 from app.engine.tables import condition_matches as matches
 from app.engine.waits import key_of
@@ -27,8 +29,8 @@ FIRST, THEN = "first", "then"
 MOST = 1000
 #: Events may be noted so much later than others that came after them, at least.
 SLACK = timedelta(minutes=1)
-#: So many are forgotten together.
-BATCH = 1000
+#: So many are forgotten together, and that often.
+BATCH, FORGET_SECONDS = 1000, 60
 #: PostgreSQL's advisory locks under which what is noted of one entity is judged one after the other.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 5))")
 
@@ -98,16 +100,17 @@ def note(db: Connection, listener: str, event: Event) -> ConditionMet | None:
     return _sequence(one) if condition.then is not None else _count(one)
 
 
-def forget_old(now: datetime) -> int:
-    """Forget noted events that no condition can count any more; returns how many."""
+@every(FORGET_SECONDS)
+def forget_old() -> bool:
+    """Forget noted events that no condition can count any more; returns whether there may be more of them."""
+    now = clock.now()
     old = select(matches.c.event).where(matches.c.until < now).limit(BATCH)
     with reading() as db:
         found = list(db.execute(old).scalars())
-    if not found:
-        return 0
-    with writing() as db:
-        gone = delete(matches).where(matches.c.event.in_(found), matches.c.until < now)
-        return int(db.execute(gone).rowcount)
+    if found:
+        with writing() as db:
+            db.execute(delete(matches).where(matches.c.event.in_(found), matches.c.until < now))
+    return len(found) == BATCH
 
 
 def _entity(event: Event, condition: Condition) -> str | None:

@@ -5,18 +5,7 @@ It is never a message, may run in any number of places at once, and needs no bro
 
 from dataclasses import dataclass
 
-from app.engine import (
-    cancelling,
-    clock,
-    conditions,
-    coverage,
-    log,
-    pausing,
-    recovery,
-    replaying,
-    sending,
-    timeouts,
-)
+from app.engine import cancelling, clock, coverage, log, pausing, recovery, replaying, sending, timeouts
 from app.engine.ahead import AHEAD
 from app.engine.jumps import WATCH
 from app.engine.recovery import apart
@@ -62,8 +51,6 @@ def sweep() -> Swept:
     swept.replayed = replaying.advance(now)
     with apart("resumed listeners"):
         swept.resumed = pausing.resume(now)
-    with apart("conditions"):
-        conditions.forget_old(now)
     with apart("coverage"):
         swept.uncovered = coverage.check(now)
     with apart("broker"):

@@ -113,7 +113,7 @@ def narrow_dark_and_without_script_it_is_all_there(
     for path in ("/", f"/flows/{flow}"):
         visit.page.goto(path)
         expect(visit.page.get_by_role("main")).to_contain_text("hello #1")
-    expect(visit.page.get_by_text("site.deploy.completed")).to_be_visible()
+    expect(visit.page.get_by_text("site.deploy.completed", exact=True)).to_be_visible()
     scripted = Visit(chromium, served, viewport=small, color_scheme="dark")
     scripted.sign_in(secret)
     for path in ("/", f"/flows/{flow}"):

@@ -5,6 +5,7 @@ repeats the draft after a crash makes the same transaction, and no second one ca
 """
 
 import re
+import sys
 
 from eth_account import Account
 
@@ -12,6 +13,9 @@ from app.errors import InvalidInput
 from app.services.ens.port import Draft, Prepared, Signed
 from app.services.ens.rpc import Rpc, number_in
 from app.services.ens.watching import raised
+
+# What comes along with eth-account lifts it to 100,000, where deeply nested JSON ends the whole process.
+sys.setrecursionlimit(min(sys.getrecursionlimit(), 1000))
 
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 _TIP = 1_000_000_000  # 1 gwei, where the node has no opinion

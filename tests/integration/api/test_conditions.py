@@ -214,7 +214,10 @@ def test_what_nothing_can_count_any_more_is_forgotten(
         updated(site)
     drain()
     assert kept() == 3
+    assert not conditions.forget_old()
+    assert kept() == 3
     wait(simulation, 2 * HOUR + 1)
+    assert not conditions.forget_old()
     assert kept() == 0
 
 

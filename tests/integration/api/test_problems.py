@@ -17,7 +17,7 @@ SEND = queue.send
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/v1/nothing", "/v1/sites/hello/", "/v1/sites/hello/domains", "/%00", "/v1"]
+    "path", ["/nothing", "/v1/nothing", "/v1/sites/hello/", "/v1/sites/hello/nothing", "/%00", "/v1"]
 )
 def test_an_unknown_address_is_a_problem_too(sqlite_api: Api, path: str) -> None:
     refused(sqlite_api.get(path), 404, "not_found")

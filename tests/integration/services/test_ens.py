@@ -1,6 +1,8 @@
 """ENS on a real chain with the real contracts: read, prepared, signed, watched, and read back by web3."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -211,3 +213,8 @@ def test_a_node_that_is_down_or_mute_is_unavailable(receiver: Callable[..., Rece
         error = refused(lambda url=url: Rpc(url, seconds=0.2).ask("eth_chainId"), "rpc_unavailable")
         assert isinstance(error, RetryableError)
         assert "our-own-key" not in str(error)
+
+
+def test_who_signs_leaves_the_interpreter_as_it_was() -> None:
+    run = "import sys, app.services.ens.signer; sys.exit(sys.getrecursionlimit() > 1000)"
+    assert subprocess.run([sys.executable, "-c", run]).returncode == 0

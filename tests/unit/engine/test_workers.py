@@ -73,6 +73,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(workers, "sweep", sweep)
     monkeypatch.setattr(workers, "sweep_pause", lambda: 1.0)
+    monkeypatch.setattr(workers, "run_due", lambda: None)
     return answers
 
 
