@@ -4,15 +4,28 @@ the time that it was meant to have, counted from when it is found.
 Only what was written in the future by a clock of now tells that it was; a long wait alone does not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import compress
+from operator import gt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from app.engine import clock, flows
-from app.engine.database import reading, writing
+from app.engine.database import Timestamp, reading, writing
 from app.engine.folds import DEADLINES, ExpireFunction
 from app.engine.limits import RATE, pause_of
 from app.engine.listeners import LISTENERS
@@ -25,6 +38,8 @@ SLACK = timedelta(minutes=1)
 PAUSE_SECONDS, BATCH = 60.0, 500
 
 _newest = events.alias()
+Compare = Callable[[Any, Any], Any]
+Declared = tuple[Table, ExpireFunction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,24 @@ class Late:
         """The query that finds the row if its deadline is still the same."""
         key = next(iter(self.table.primary_key))
         return select(self.table).where(key == self.key, self.table.c.deadline_at == self.due)
+
+
+def with_deadlines(db: Connection, compare: Compare, instant: datetime) -> list[Declared]:
+    """The tables in which some deadline is so (`<=` or `>` an instant): one question for all, since each pass
+    asks it and there is most often nothing.
+    """
+    if not DEADLINES:
+        return []
+    found = db.execute(_question(compare, *(table for table, _ in DEADLINES)), {"instant": instant}).one()
+    return list(compress(DEADLINES, found))
+
+
+@lru_cache(maxsize=100)
+def _question(compare: Compare, *tables: Table) -> Select[Any]:
+    instant = bindparam("instant", type_=Timestamp())
+    return select(
+        *(exists().where(compare(each.c.deadline_at, instant)).label(each.name) for each in tables)
+    )
 
 
 class Ahead:
@@ -77,7 +110,7 @@ AHEAD = Ahead()
 
 def _deadlines(db: Connection, now: datetime) -> Iterator[tuple[Late, timedelta]]:
     """Rows with a deadline ahead whose stream's last event is ahead too, and the time between the two."""
-    for table, expire in DEADLINES:
+    for table, expire in with_deadlines(db, gt, now + SLACK):
         key = next(iter(table.primary_key))
         newest = select(_newest.c.time).where(_newest.c.stream == table.c.stream)
         since = newest.order_by(_newest.c.sequence.desc()).limit(1).scalar_subquery()

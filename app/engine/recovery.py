@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import le
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Table, case, exists, select, update
 
 from app.engine import faults, flows, log, reactions
 from app.engine.actions import ACTIONS, BACKOFF_LONGEST
-from app.engine.ahead import AHEAD, Late
+from app.engine.ahead import AHEAD, Late, with_deadlines
 from app.engine.database import inserting, reading, writing
 from app.engine.failing import bury
-from app.engine.folds import DEADLINES, ExpireFunction
+from app.engine.folds import ExpireFunction
 from app.engine.jumps import LEAST, WATCH
 from app.engine.queue import lease
 from app.engine.reactions import READY, RESEND_LONGEST, RUNNING
@@ -114,7 +115,8 @@ def settle_late_scopes(now: datetime) -> int:
 def pass_deadlines(now: datetime) -> int:
     """Record what did not leave its state in time; returns how many events that made."""
     with reading() as db:
-        overdue = [late for table, expire in DEADLINES for late in _overdue(db, table, expire, now)]
+        passed = with_deadlines(db, le, now)
+        overdue = [late for table, expire in passed for late in _overdue(db, table, expire, now)]
     recorded = 0
     for late in (*overdue, *AHEAD.overdue()):
         with apart(late.key):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from app.engine import faults, log, now, queue, reading, recording, recovery, sending
+from app.engine import ahead, faults, log, now, queue, reading, recording, recovery, sending
 from app.engine.actions import ACTIONS
 from app.engine.claims import Hold, extend_lease
 from app.engine.database import writing
@@ -140,7 +140,7 @@ def test_a_deadline_that_raises_holds_up_nothing_else(
     flows = [order(toys, parcel) for parcel in ("bad", "good")]
     let_deadlines_pass(toys)
     lose_messages(simulation)
-    monkeypatch.setattr(recovery, "DEADLINES", [(toys.parcels, cannot_say)])
+    monkeypatch.setattr(ahead, "DEADLINES", [(toys.parcels, cannot_say)])
     swept = sweep()
     assert (swept.overdue, swept.sent) == (1, 2)
     assert ["toy.parcel.stalled" in types_of(flow) for flow in flows] == [False, True]
@@ -179,7 +179,7 @@ def test_a_database_that_went_away_ends_the_pass(
 
     order(toys)
     let_deadlines_pass(toys)
-    monkeypatch.setattr(recovery, "DEADLINES", [(toys.parcels, away)])
+    monkeypatch.setattr(ahead, "DEADLINES", [(toys.parcels, away)])
     with pytest.raises(ConnectionRefusedError):
         sweep()
 
