@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, 
 
 from app.engine import Timestamp, fold, folded, metadata
 from app.errors import NotFound, PermanentError
+from app.models.rows import newest, one
 from app.secrets.sealing import seal, unseal
 from app.signals.channels import ChannelAdded, ChannelRemoved
 
@@ -42,8 +43,7 @@ class Channel:
 
 def named(db: Connection, name: str) -> Channel | None:
     """A channel by its name."""
-    row = db.execute(select(channels).where(channels.c.name == name)).one_or_none()
-    return None if row is None else Channel(*row)
+    return one(db, Channel, select(channels).where(channels.c.name == name))
 
 
 def require(db: Connection, name: str) -> Channel:
@@ -57,9 +57,7 @@ def require(db: Connection, name: str) -> Channel:
 
 def page(db: Connection, limit: int, after: str | None = None) -> list[Channel]:
     """Channels, newest first, behind the id `after`."""
-    query = select(channels).order_by(channels.c.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(channels.c.id < after)
+    query = newest(select(channels), channels.c.id, limit, after)
     return [Channel(*row) for row in db.execute(query)]
 
 

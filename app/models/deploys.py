@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from app.engine import Json, Timestamp, folded, metadata, reading
 from app.errors import NotFound, PlatformError
+from app.models.rows import newest, one
 
 Result = TypeVar("Result")
 
@@ -116,8 +117,7 @@ class Deploy:
 
 def get(db: Connection, deploy_id: str) -> Deploy | None:
     """A deploy by its id."""
-    row = db.execute(select(deploys).where(deploys.c.id == deploy_id)).one_or_none()
-    return None if row is None else Deploy(*row)
+    return one(db, Deploy, select(deploys).where(deploys.c.id == deploy_id))
 
 
 def several(db: Connection, ids: Iterable[str]) -> dict[str, Deploy]:
@@ -180,13 +180,11 @@ def published_before(db: Connection, site_id: str, number: int) -> Deploy | None
     query = select(deploys).where(
         deploys.c.site_id == site_id, deploys.c.number < number, deploys.c.published_at.is_not(None)
     )
-    row = db.execute(query.order_by(deploys.c.number.desc()).limit(1)).one_or_none()
-    return None if row is None else Deploy(*row)
+    return one(db, Deploy, newest(query, deploys.c.number, limit=1))
 
 
 def page(db: Connection, site_id: str, limit: int, after: int | None = None) -> list[Deploy]:
     """A site's deploys, newest first; `after` is the number of the last one seen."""
-    query = select(deploys).where(deploys.c.site_id == site_id).order_by(deploys.c.number.desc()).limit(limit)
-    if after is not None:
-        query = query.where(deploys.c.number < min(after, HIGHEST))
-    return [Deploy(*row) for row in db.execute(query)]
+    query = select(deploys).where(deploys.c.site_id == site_id)
+    behind = None if after is None else min(after, HIGHEST)
+    return [Deploy(*row) for row in db.execute(newest(query, deploys.c.number, limit, behind))]

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from app.engine import Json, Timestamp, deadline, fold, folded, metadata
 from app.engine.hearing import PAUSED
 from app.models import listeners
+from app.models.rows import one
 from app.signals.digests import (
     MOST_LINES,
     DigestDropped,
@@ -84,8 +85,7 @@ class Digest:
 
 def get(db: Connection, listener_id: str, recipient: str) -> Digest | None:
     """The open digest of a listener for a recipient."""
-    row = db.execute(select(digests).where(*_of(listener_id, recipient))).one_or_none()
-    return None if row is None else Digest(*row)
+    return one(db, Digest, select(digests).where(*_of(listener_id, recipient)))
 
 
 def of_listener(db: Connection, listener_id: str) -> list[Digest]:

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, String, Table, delete, insert, select
 from app.engine import Timestamp, fold, folded, metadata
 from app.errors import NotFound
 from app.models.credentials import DEPLOY_HOOK, owner_of
+from app.models.rows import one
 from app.signals.hooks import DeployHookCreated, DeployHookDeleted
 from app.signals.sites import SiteDeleted
 
@@ -39,8 +40,7 @@ class DeployHook:
 
 def get(db: Connection, hook_id: str) -> DeployHook | None:
     """A hook by its id."""
-    row = db.execute(select(deploy_hooks).where(deploy_hooks.c.id == hook_id)).one_or_none()
-    return None if row is None else DeployHook(*row)
+    return one(db, DeployHook, select(deploy_hooks).where(deploy_hooks.c.id == hook_id))
 
 
 def by_digest(db: Connection, digest: str) -> DeployHook | None:

@@ -11,6 +11,7 @@ from sqlalchemy import Column, Connection, Integer, String, Table, delete, selec
 
 from app.engine import Json, Timestamp, metadata
 from app.engine.database import inserting
+from app.models.rows import one
 
 KEPT = timedelta(hours=24)
 
@@ -58,8 +59,7 @@ def store_answer(db: Connection, token: str, key: str, status: int, answer: Any)
 def find(db: Connection, token: str, key: str) -> Answered | None:
     """The request made under this key, if there was one: a cheap look before an upload is taken in."""
     columns = (idempotency.c.request_hash, idempotency.c.status, idempotency.c.answer)
-    row = db.execute(select(*columns).where(*_is(token, key))).one_or_none()
-    return None if row is None else Answered(*row)
+    return one(db, Answered, select(*columns).where(*_is(token, key)))
 
 
 def _is(token: str, key: str) -> tuple[Any, ...]:

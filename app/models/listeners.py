@@ -15,6 +15,7 @@ from app.engine.hearing import ACTIVE, DISABLED, PAUSED
 from app.engine.listeners import LISTENERS
 from app.engine.tables import listener_versions as versions
 from app.errors import Conflict, NotFound
+from app.models.rows import newest, one
 from app.signals.listeners import (
     ListenerCreated,
     ListenerDeleted,
@@ -59,8 +60,7 @@ _CONFIGURED = select(listeners, versions.c.state, versions.c.spec).join(versions
 
 def get(db: Connection, listener_id: str) -> Configured | None:
     """A configured listener by its id."""
-    row = db.execute(_CONFIGURED.where(listeners.c.id == listener_id)).one_or_none()
-    return None if row is None else Configured(*row)
+    return one(db, Configured, _CONFIGURED.where(listeners.c.id == listener_id))
 
 
 def require(db: Connection, listener_id: str) -> Configured:
@@ -77,8 +77,7 @@ def require(db: Connection, listener_id: str) -> Configured:
 
 def named(db: Connection, name: str) -> Configured | None:
     """A configured listener by its name."""
-    row = db.execute(_CONFIGURED.where(listeners.c.name == name)).one_or_none()
-    return None if row is None else Configured(*row)
+    return one(db, Configured, _CONFIGURED.where(listeners.c.name == name))
 
 
 def telling(db: Connection, recipient: str) -> list[str]:
@@ -95,8 +94,8 @@ def besides(db: Connection, names: Collection[str]) -> list[Configured]:
 
 def page(db: Connection, limit: int, after: str | None = None) -> list[Configured]:
     """Configured listeners, newest first, behind the id `after`."""
-    query = _CONFIGURED if after is None else _CONFIGURED.where(listeners.c.id < after)
-    return [Configured(*row) for row in db.execute(query.order_by(listeners.c.id.desc()).limit(limit))]
+    query = newest(_CONFIGURED, listeners.c.id, limit, after)
+    return [Configured(*row) for row in db.execute(query)]
 
 
 def state_of(db: Connection, listener: str) -> str:

@@ -11,6 +11,7 @@ from app.engine import Json, Timestamp, fold, folded, metadata
 from app.engine.reactions import OPEN
 from app.engine.signal import Event
 from app.engine.tables import events, reactions
+from app.models.rows import newest
 from app.signals.notifications import (
     NotificationFailed,
     NotificationSent,
@@ -78,9 +79,7 @@ def page(
     db: Connection, limit: int, after: str | None = None, *, like: Mapping[str, str | None]
 ) -> list[Notification]:
     """The ledger, newest first, behind the id `after`; `like` holds wanted values of columns or None."""
-    query = select(notifications).order_by(notifications.c.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(notifications.c.id < after)
+    query = newest(select(notifications), notifications.c.id, limit, after)
     for name, value in like.items():
         if value is not None:
             query = query.where(notifications.c[name] == value)

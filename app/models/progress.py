@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from app.engine import Failure, ReactionDeadLettered, deadline, fold
 from app.models.deploys import UNPUBLISHED, Deploy, deploys
+from app.models.rows import one
 from app.signals.deploys import (
     STAGES,
     ArtifactReady,
@@ -46,8 +47,7 @@ def move(db: Connection, event: DeploySignal, to: str, *, of: Collection[str], *
 
     Returns the deploy as it was before; None when it was in no such state, and then nothing has changed.
     """
-    row = db.execute(select(deploys).where(deploys.c.id == event.deploy_id)).one_or_none()
-    before = None if row is None else Deploy(*row)
+    before = one(db, Deploy, select(deploys).where(deploys.c.id == event.deploy_id))
     if before is None or before.status not in of:
         return None
     time = event.recorded.time
@@ -175,8 +175,7 @@ def complete(db: Connection, event: DeployCompleted) -> None:
 @fold(ReactionDeadLettered)
 def miss_target(db: Connection, event: ReactionDeadLettered) -> None:
     """An action that was given up after the publication is a target that is missing."""
-    row = db.execute(select(deploys).where(deploys.c.last_flow == event.recorded.flow)).one_or_none()
-    deploy = None if row is None else Deploy(*row)
+    deploy = one(db, Deploy, select(deploys).where(deploys.c.last_flow == event.recorded.flow))
     if deploy and not event.follower and deploy.published_at and not deploy.completed_at:
         missing = Target(kind="action", id=event.action, status="failed", failure=event.failure)
         targets = [*deploy.targets, missing.model_dump(mode="json")]

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from app.engine import Json, Timestamp, fold, folded, metadata
 from app.errors import NotFound
 from app.models import usage
+from app.models.rows import newest, one
 from app.models.usage import Span
 from app.signals.quotas import QuotaDeleted, QuotaExceeded, QuotaRestored, QuotaSet, ThresholdReached
 from app.signals.sites import SiteDeleted
@@ -72,8 +73,7 @@ class Quota:
 
 def get(db: Connection, quota_id: str) -> Quota | None:
     """A quota by its id."""
-    row = db.execute(select(quotas).where(quotas.c.id == quota_id)).one_or_none()
-    return None if row is None else Quota(*row)
+    return one(db, Quota, select(quotas).where(quotas.c.id == quota_id))
 
 
 def require(db: Connection, quota_id: str) -> Quota:
@@ -91,12 +91,10 @@ def every(db: Connection) -> list[Quota]:
 
 def page(db: Connection, limit: int, after: str | None = None, only: str | None = None) -> list[Quota]:
     """Quotas, newest first, behind the id `after`; `only` those of one site."""
-    query = select(quotas).order_by(quotas.c.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(quotas.c.id < after)
+    query = select(quotas)
     if only is not None:
         query = query.where(quotas.c.site_id == only)
-    return [Quota(*row) for row in db.execute(query)]
+    return [Quota(*row) for row in db.execute(newest(query, quotas.c.id, limit, after))]
 
 
 def like(db: Connection, stream: str, meter: str, window: str) -> Quota | None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from app.engine import Json, Timestamp, fold, folded, metadata
 from app.errors import NotFound
+from app.models.rows import newest, one
 from app.signals.deploys import DeployRequested
 from app.signals.rollback import RollbackRequested
 from app.signals.sites import SiteCreated, SiteDeleted, SiteUpdated
@@ -73,14 +74,12 @@ class Site:
 
 def get(db: Connection, site_id: str) -> Site | None:
     """A site by its id, also one that was deleted."""
-    row = db.execute(select(sites).where(sites.c.id == site_id)).one_or_none()
-    return None if row is None else Site(*row)
+    return one(db, Site, select(sites).where(sites.c.id == site_id))
 
 
 def by_slug(db: Connection, slug: str) -> Site | None:
     """The site that has this slug now."""
-    row = db.execute(select(sites).where(sites.c.slug == slug, ~sites.c.deleted)).one_or_none()
-    return None if row is None else Site(*row)
+    return one(db, Site, select(sites).where(sites.c.slug == slug, ~sites.c.deleted))
 
 
 def require(db: Connection, slug: str) -> Site:
@@ -95,12 +94,10 @@ def require(db: Connection, slug: str) -> Site:
 
 def page(db: Connection, limit: int, after: str | None = None, only: str | None = None) -> list[Site]:
     """Sites, newest first, behind the one with the id `after`; `only` the one that a token may see."""
-    query = select(sites).where(~sites.c.deleted).order_by(sites.c.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(sites.c.id < after)
+    query = select(sites).where(~sites.c.deleted)
     if only is not None:
         query = query.where(sites.c.id == only)
-    return [Site(*row) for row in db.execute(query)]
+    return [Site(*row) for row in db.execute(newest(query, sites.c.id, limit, after))]
 
 
 _LIVE = select(sites.c.id, sites.c.live_cid, sites.c.paused.is_not(None)).where(

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, String, Table, insert, select, update
 from app.engine import Json, Timestamp, fold, folded, metadata
 from app.errors import NotFound
 from app.models.credentials import TOKEN, owner_of
+from app.models.rows import newest, one
 from app.signals.tokens import TokenCreated, TokenRevoked
 
 tokens = folded(
@@ -42,8 +43,7 @@ class Token:
 
 def get(db: Connection, token_id: str) -> Token | None:
     """A token by its id, also one that was revoked."""
-    row = db.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
-    return None if row is None else Token(*row)
+    return one(db, Token, select(tokens).where(tokens.c.id == token_id))
 
 
 def require(db: Connection, token_id: str) -> Token:
@@ -63,12 +63,10 @@ def by_digest(db: Connection, digest: str) -> Token | None:
 
 def page(db: Connection, limit: int, after: str | None = None, site_id: str | None = None) -> list[Token]:
     """Tokens in force, newest first, behind the id `after`; `site_id` is what they are bound to."""
-    query = select(tokens).where(tokens.c.revoked_at.is_(None)).order_by(tokens.c.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(tokens.c.id < after)
+    query = select(tokens).where(tokens.c.revoked_at.is_(None))
     if site_id is not None:
         query = query.where(tokens.c.site_id == site_id)
-    return [Token(*row) for row in db.execute(query)]
+    return [Token(*row) for row in db.execute(newest(query, tokens.c.id, limit, after))]
 
 
 def first_admin(db: Connection) -> Token | None:

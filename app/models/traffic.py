@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select, update
 
 from app.engine import fold, folded, metadata
+from app.models.rows import one
 from app.signals.usage import TrafficRead
 
 files = folded(
@@ -35,8 +36,7 @@ class TrafficFile:
 
 def get(db: Connection, file: str) -> TrafficFile | None:
     """How far a file has been read; None when none of it has."""
-    row = db.execute(select(files).where(files.c.file == file)).one_or_none()
-    return None if row is None else TrafficFile(*row)
+    return one(db, TrafficFile, select(files).where(files.c.file == file))
 
 
 @fold(TrafficRead)

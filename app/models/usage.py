@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from app.engine import Timestamp, fold, folded, metadata
 from app.engine.database import inserting
+from app.models.rows import newest
 from app.signals.usage import UsageMeasured
 
 usage = folded(
@@ -131,9 +132,7 @@ def page(db: Connection, span: Span, meter: str, limit: int, after: str | None =
     query = select(usage).where(usage.c.meter == meter, usage.c.day.between(span.first, span.last))
     if span.site_id is not None:
         query = query.where(usage.c.site_id == span.site_id)
-    if after is not None:
-        query = query.where(usage.c.id < after)
-    return [Measurement(*row) for row in db.execute(query.order_by(usage.c.id.desc()).limit(limit))]
+    return [Measurement(*row) for row in db.execute(newest(query, usage.c.id, limit, after))]
 
 
 def _within(span: Span) -> list[ColumnElement[bool]]:

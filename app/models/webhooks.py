@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from app.engine import Timestamp, fold, folded, metadata
 from app.errors import PermanentError
+from app.models.rows import newest, one
 from app.secrets.sealing import seal, unseal
 from app.secrets.webhooks import PRIVATE, public_key
 from app.signals.webhooks import WebhookDelivered, WebhookFailed, WebhookTestRequested
@@ -97,23 +98,19 @@ class Health:
 
 def page(db: Connection, listener: str, limit: int, after: str | None = None) -> list[Attempt]:
     """The attempts of a listener, newest first, behind the id `after`."""
-    query = select(attempts).where(attempts.c.listener == listener).order_by(attempts.c.id.desc())
-    if after is not None:
-        query = query.where(attempts.c.id < after)
-    return [Attempt(*row) for row in db.execute(query.limit(limit))]
+    query = select(attempts).where(attempts.c.listener == listener)
+    return [Attempt(*row) for row in db.execute(newest(query, attempts.c.id, limit, after))]
 
 
 def of_event(db: Connection, listener: str, event: str) -> Attempt | None:
     """The newest attempt of a listener to tell of an event."""
     theirs = select(attempts).where(attempts.c.event == event, attempts.c.listener == listener)
-    row = db.execute(theirs.order_by(attempts.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else Attempt(*row)
+    return one(db, Attempt, newest(theirs, attempts.c.id, limit=1))
 
 
 def health_of(db: Connection, listener: str) -> Health | None:
     """How the receiver of a listener has done; None before the first attempt."""
-    row = db.execute(select(health).where(health.c.listener == listener)).one_or_none()
-    return None if row is None else Health(*row)
+    return one(db, Health, select(health).where(health.c.listener == listener))
 
 
 def store_secrets(
