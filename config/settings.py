@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import addresses, mail, nameservers
+from config import addresses, certificates, mail, nameservers
 from config.secret import kept_secret, signing_key
 
 GIB = 1024**3
@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         description="The private key, in hex, that signs updates of ENS names. Without it their owners do.",
         repr=False,
     )
+    ens_confirmations: Annotated[int, Field(ge=1, le=64)] = Field(
+        2, description="After how many blocks a change of an ENS name counts as there to stay."
+    )
     notify_to: str = Field(
         "operator@localhost", description="Who is told by default: an e-mail address, or a channel's name."
     )
@@ -152,6 +155,19 @@ class Settings(BaseSettings):
             "manual",
             description="How DNS_ZONE changes: rfc2136, manual (people are told what to enter), or memory.",
         )
+    )
+    acme_directory: Annotated[str, AfterValidator(certificates.directory)] = Field(
+        "",
+        description="The directory of an ACME authority: https://acme-v02.api.letsencrypt.org/directory. "
+        "Without it certificates are left to the proxy in front.",
+    )
+    acme_email: str = Field("", description="Where the authority may write about certificates.")
+    acme_ca_file: Annotated[Path | None, AfterValidator(certificates.authorities)] = Field(
+        None, description="PEM file by which the authority itself is trusted, in place of the system's."
+    )
+    certs_reload_command: Annotated[str, AfterValidator(certificates.command)] = Field(
+        "",
+        description="Run, without a shell, after files in <home>/certs have changed: nginx -s reload.",
     )
     lease_seconds: Seconds = Field(
         10, description="A running action that is not heard of for so long is tried again."
