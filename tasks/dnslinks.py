@@ -16,6 +16,7 @@ from app.signals.dnslinks import (
     DnsUpdateRequested,
     PropagationFailed,
 )
+from app.signals.leftovers import DnsCleanupRequested
 from app.signals.storage import ContentPinned
 
 #: Seconds between the attempts to write: a deploy that is live already waits for them.
@@ -43,7 +44,7 @@ def request_updates(event: ContentPinned) -> list[DnsUpdateRequested] | None:
 
 
 @action(service="dns", fails_with=DnsUpdateFailed, stage="dns", pauses=WRITTEN, time_limit=60)
-def write_link(event: DnsUpdateRequested) -> DnsUpdateApplied | None:
+def write_link(event: DnsUpdateRequested) -> DnsUpdateApplied | DnsCleanupRequested | None:
     """Write the DNSLink of what is live, in one act. Twice is harmless: what says so already is left alone.
 
     The first attempt stands on what we last wrote. When somebody else has changed it since, the next ones
@@ -51,6 +52,8 @@ def write_link(event: DnsUpdateRequested) -> DnsUpdateApplied | None:
     """
     with reading() as db:
         link, site = dnslinks.get(db, event.domain_id), sites.get(db, event.site_id)
+    if link is None and current().attempt > 1:
+        return _left(event)
     if link is None or site is None or site.live_deploy_id != event.deploy_id or not zone_name():
         return None
     known = (link.value,) if link.value and current().attempt == 1 else None
@@ -82,3 +85,10 @@ def see_link(event: DnsUpdateApplied) -> DnsPropagated | None:
     took = round((now() - event.recorded.time) / timedelta(milliseconds=1))
     about = event.model_dump(include=set(DnsUpdateRequested.model_fields))
     return DnsPropagated(**about, text=event.value, ms=took)
+
+
+def _left(event: DnsUpdateRequested) -> DnsCleanupRequested:
+    """What an attempt that died may have written before the name was removed."""
+    about = event.model_dump(include={"site_id", "site", "domain_id", "hostname"})
+    record = {"name": event.fqdn, "type": "TXT", "values": [event.value]}
+    return DnsCleanupRequested(**about, records_to_clean=(record,))

@@ -18,6 +18,8 @@ from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.digests import DigestDue, DigestHeld, HeldMessage
 from app.signals.dnslinks import DnsUpdateFailed
 from app.signals.domains import DomainMisconfigured, DomainSetupCompleted, DomainSetupStalled
+from app.signals.ens import EnsNews
+from app.signals.leftovers import DnsCleanupFailed
 from app.signals.listeners import ListenerDisabled
 from app.signals.notifications import NotificationFailed, NotificationSent, NotificationSuppressed
 from app.signals.quiet import Reason, held_until, zone_of
@@ -32,8 +34,9 @@ PAUSES = (30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)
 
 #: What is told later.
 Held = tuple[NotificationSuppressed, DigestHeld]
-#: What is told of host names.
-Named = DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured | DnsUpdateFailed
+#: What is told of names.
+Hosts = DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured | DnsUpdateFailed | DnsCleanupFailed
+Named = Hosts | EnsNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class _Wish:
 def tell(
     event: DeployCompleted | DeployFailed | ListenerDisabled | ThresholdReached | QuotaExceeded | Named,
 ) -> NotificationSent | NotificationSuppressed:
-    """Tell the operator how a deploy ended, how host names fare, what is called no more, what is used up."""
+    """Tell the operator how a deploy ended, how names fare, what is called no more, what is used up."""
     return _told(event, _Wish(default_recipient(), *_words(event)))
 
 

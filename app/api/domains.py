@@ -41,9 +41,10 @@ class DomainList(BaseModel):
 
 
 class RemovedAnswer(BaseModel):
-    """The records that can be removed from DNS now."""
+    """The `records` that its owner can remove from DNS now, and those in our own zone, which we clear."""
 
     records: list[dict[str, str]]
+    records_to_clean: list[dict[str, Any]]
 
 
 class Asked(BaseModel):
@@ -111,7 +112,12 @@ def drop_domain(path: DomainPath) -> Response:
     """Let a name lead to its site no more. The answer lists the records that can be removed."""
     setup = _of(path)
     check_change(setup.stream)
-    return perform(lambda log: Answer({"records": list(remove_domain(log, setup, ours()).records)}))
+
+    def work(log: Any) -> Answer:
+        told = remove_domain(log, setup, ours())
+        return Answer(told.model_dump(mode="json", include=set(RemovedAnswer.model_fields)))
+
+    return perform(work)
 
 
 @entrance.get("/v1/tls/ask", tags=TAGS, responses={200: ServedAnswer, **problems(404, 422, 503)})

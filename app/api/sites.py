@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from app.api.auth import another_site, asker, require_site, scope
 from app.api.commands import Answer, Repeatable, perform
 from app.api.errors import body_problems, problems
+from app.api.hostnames import ours
 from app.api.paging import Listed, Page, listed
 from app.api.requests import Moment, Text
 from app.api.v1 import v1
@@ -131,7 +132,7 @@ def remove_site(path: SitePath) -> Response:
     require_site(path.slug)
 
     def work(log: Any) -> Answer:
-        delete_site(log, path.slug)
+        delete_site(log, path.slug, ours())
         return Answer(None, 204)
 
     return perform(work)

@@ -62,7 +62,13 @@ def remove(platform: Platform, out: Output, hostname: str) -> None:
     found = platform.delete(at("domains", hostname))
     rows = [(each["name"], each["type"], each["value"]) for each in found["records"]]
     listed = table(("name", "type", "value"), rows, "")
-    out.answer(found, ["Removed. These records are not needed any more:", *listed])
+    told = [f"Removed. Where {text(hostname)} is managed, you may delete these records now:", *listed]
+    told.append(
+        "Do delete those that lead here: a name that leads to a server without a site of yours is a risk."
+    )
+    if found["records_to_clean"]:
+        told.append("What the platform wrote into its own zone for it is deleted by the platform.")
+    out.answer(found, told)
 
 
 def _shown(found: dict[str, Any]) -> list[str]:

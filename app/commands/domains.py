@@ -3,9 +3,10 @@
 import secrets
 from typing import Any, Literal
 
+from app.commands.leftovers import removed
 from app.commands.sites import locked_site
 from app.dns.names import HostName, host_name
-from app.dns.records import Ours, expected_records, record_types
+from app.dns.records import Ours
 from app.engine import Recording, new_id
 from app.errors import Conflict
 from app.models import setups, sites
@@ -73,13 +74,6 @@ def remove_domain(log: Recording, setup: Setup, ours: Ours) -> DomainRemoved:
     """Let a name lead to its site no more; the fact says which records can be removed from DNS."""
     locked_site(log, setup.site)
     found = setups.require(log.db, setup.hostname)
-    expected = expected_records(found.hostname, found.owner, ours, apex=found.apex)
-    told = tuple(
-        {"name": each.name, "type": kind, "value": value}
-        for each in expected
-        for kind, values in record_types(each).items()
-        for value in values
-    )
-    removed = DomainRemoved(**found.about(), records=told)
-    log.record(removed if found.is_done else removed.within(found.flow, found.last_event))
-    return removed
+    told = removed(log, found, ours)
+    log.record(told)
+    return told

@@ -3,7 +3,9 @@
 import re
 
 from app.commands.cancel import end_deploy
+from app.commands.leftovers import remove_all
 from app.commands.names import checked_name
+from app.dns.records import Ours
 from app.engine import Recording, new_id
 from app.errors import Conflict, InvalidInput
 from app.models import credentials, deploys, hooks, sites
@@ -12,6 +14,9 @@ from app.signals.sites import SiteCreated, SiteDeleted, SiteUpdated, site_stream
 
 #: Labels that mean something else to people or to the gateway.
 RESERVED = frozenset({"api", "ipfs", "ipns", "localhost", "www"})
+
+#: An installation of which nothing is known.
+UNKNOWN = Ours(gateway="")
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -39,13 +44,17 @@ def rename_site(log: Recording, slug: str, name: str) -> Site:
     return sites.require(log.db, slug)
 
 
-def delete_site(log: Recording, slug: str) -> None:
-    """Stop serving a site and free its slug; deploys under way are cancelled, hooks are gone. NotFound."""
+def delete_site(log: Recording, slug: str, ours: Ours = UNKNOWN) -> None:
+    """Stop serving a site and free its slug; deploys under way are cancelled, hooks and host names are gone.
+
+    By `ours` it is told which records of host names can be removed. NotFound.
+    """
     found = sites.require(log.db, slug)
     log.lock(found.stream, _slug_lock(slug))
     site = sites.require(log.db, slug)
     for hook in hooks.of_site(log.db, site.id):
         credentials.forget(log.db, credentials.DEPLOY_HOOK, hook.id)
+    remove_all(log, site, ours)
     log.record(SiteDeleted(site_id=site.id, site=slug))
     for deploy in deploys.underway_of_site(log.db, site.id):
         end_deploy(log, deploy)

@@ -11,6 +11,7 @@ from app.models import healing as healing
 from app.models import hooks as hooks
 from app.models import idempotency as idempotency
 from app.models import integrity as integrity
+from app.models import leftovers as leftovers
 from app.models import listeners as listeners
 from app.models import notifications as notifications
 from app.models import publishing as publishing

@@ -112,9 +112,16 @@ class DomainReconfigured(DomainSignal, type="domain.reconfigured"):
 
 
 class DomainRemoved(DomainSignal, type="domain.removed", ends="cancelled"):
-    """The name leads to the site no more. `records` can be removed from DNS."""
+    """The name leads to the site no more. `records` can be removed from DNS by its owner.
+
+    `records_to_clean` stand in our own zone, and are cleared from here: of each its `name`, its `type`, and
+    the `values` that we may have written; none, where whatever stands there is ours. `reason` is `asked`, or
+    `site_deleted`.
+    """
 
     records: tuple[dict[str, str], ...] = ()
+    records_to_clean: tuple[dict[str, Any], ...] = ()
+    reason: str = "asked"
 
 
 class DomainTargetUpdated(DeploySignal, type="domain.target.updated"):

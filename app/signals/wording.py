@@ -51,6 +51,21 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{label} is reached by its names",
         "New: {data.updated}. As before: {data.unchanged}.",
     ),
+    "ens.record.drifted": (
+        "{data.name} leads elsewhere",
+        "Somebody else has changed it on the chain, to {data.decoded} ({data.onchain}). Site {data.site} is "
+        "served as before.\nWhat to do: see flask ens show {data.name}. The next deploy sets it again.",
+    ),
+    "ens.update.prepared": (
+        "{data.name} waits for your signature",
+        "{label} is live under {data.cid}, and {data.name} is to lead there.\n"
+        "What to do: open {data.deeplink} with the wallet of {data.owner}, or enter ipfs://{data.cid} as the "
+        "content hash at https://app.ens.domains/{data.name}. More: flask ens show {data.name}",
+    ),
+    "ens.update.confirmed": (
+        "{data.name} leads to {label}",
+        "{data.confirmations} blocks say so, up to {data.block_number}: {data.cid}. There is nothing to do.",
+    ),
     "identity.token.created": (
         "Token {data.name} was made",
         "It may {data.scopes}. Revoke it if nobody asked for it.",
@@ -96,7 +111,11 @@ _FAILED: dict[str, str] = {
     "domain.sync.failed": "{label}: its names could not be updated",
     "domain.setup.stalled": "{data.hostname} waits for you: {data.step}",
     "domain.dns_update.failed": "{label}: the DNSLink of {data.hostname} could not be written",
+    "domain.dns_cleanup.failed": "What was written for {data.hostname}, which is removed, is still there",
     "domain.dns.propagation.failed": "{label}: the DNSLink of {data.hostname} is not everywhere",
+    "ens.record.verification.failed": "{data.name} cannot be followed on the chain",
+    "ens.update.failed": "{label}: {data.name} could not be updated",
+    "ens.update.stalled": "{label}: the update of {data.name} waits for a block",
     "storage.upload.failed": "{label}: the upload failed",
 }
 
