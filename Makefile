@@ -23,6 +23,8 @@ run: setup
 
 # Most of what takes long waits: for processes to start, leases to end, messages to come again.
 AT_ONCE = -n 4 --dist worksteal
+# Hundreds of processes: each compiles the product and the tests again where an environment keeps no bytecode.
+test chaos: export PYTHONDONTWRITEBYTECODE :=
 test: setup-dev
 	@$(BIN)/python -m pytest $(AT_ONCE) $(ARGS)
 
