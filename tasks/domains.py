@@ -1,7 +1,7 @@
 """What Domains does: give a site its host name, and make its host names lead to what is live."""
 
 from app.engine import action, current, new_id
-from app.models import deploys, dnslinks, domains, sites
+from app.models import deploys, dnslinks, domains, ens, sites
 from app.models.deploys import Deploy
 from app.services.dns import zone_name
 from app.services.ipfs import open_ipfs
@@ -15,6 +15,7 @@ from app.signals.domains import (
     DomainSyncFailed,
     DomainTargetUpdated,
 )
+from app.signals.ens import EnsUpdateRequested
 from app.signals.rollback import DeployRolledBack
 from app.signals.sites import SiteCreated
 
@@ -39,7 +40,7 @@ def add_default_hostname(event: SiteCreated) -> DomainAdded | None:
 @action(fails_with=DomainSyncFailed)
 def sync_records(
     event: DeployPublished | DeployRolledBack | DomainAdded | DomainDnsConfigured,
-) -> list[DomainTargetUpdated | DnsUpdateRequested | DomainSyncCompleted] | None:
+) -> list[DomainTargetUpdated | DnsUpdateRequested | EnsUpdateRequested | DomainSyncCompleted] | None:
     """Make the site's host names lead to what is live; what is newer than the event has a sync of its own."""
     db = current().db
     site = sites.get(db, event.site_id)
@@ -57,13 +58,16 @@ def sync_records(
     unchanged = [domain.hostname for domain in known if domain not in led_astray]
     return [
         *updated,
-        *(_links(deploy) if deploy.id == live else ()),
+        *(_followers(deploy) if deploy.id == live else ()),
         DomainSyncCompleted.of(deploy, updated=[x.hostname for x in led_astray], unchanged=unchanged),
     ]
 
 
-def _links(deploy: Deploy) -> list[DnsUpdateRequested]:
-    """The DNSLinks that are to follow at once: where an IPFS node is configured, they follow its pin."""
+def _followers(deploy: Deploy) -> list[DnsUpdateRequested | EnsUpdateRequested]:
+    """The DNSLinks and ENS names that are to follow at once: where an IPFS node is configured, they follow
+    its pin.
+    """
     db, zone = current().db, zone_name()
-    may = zone and (open_ipfs() is None or dnslinks.is_pinned(db, deploy.site_id, deploy.cid))
-    return dnslinks.requests(db, deploy, zone) if may else []
+    if open_ipfs() and not dnslinks.is_pinned(db, deploy.site_id, deploy.cid):
+        return []
+    return [*(dnslinks.requests(db, deploy, zone) if zone else ()), *ens.requests(db, deploy)]

@@ -8,6 +8,7 @@ from app.api import coverage as coverage
 from app.api import deploy_hooks as deploy_hooks
 from app.api import deploys as deploys
 from app.api import domains as domains
+from app.api import ens as ens
 from app.api import events as events
 from app.api import explain as explain
 from app.api import flows as flows

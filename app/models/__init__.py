@@ -6,6 +6,8 @@ from app.models import deploys as deploys
 from app.models import digests as digests
 from app.models import dnslinks as dnslinks
 from app.models import domains as domains
+from app.models import ens as ens
+from app.models import ens_progress as ens_progress
 from app.models import gates as gates
 from app.models import healing as healing
 from app.models import hooks as hooks

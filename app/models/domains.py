@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, String, Table, delete, insert, select
 
 from app.engine import Event, Failure, Json, Timestamp, fold, folded, metadata
 from app.engine.log import failures_since
-from app.models import dnslinks, sites
+from app.models import dnslinks, ens, sites
 from app.models.deploys import Deploy
 from app.signals.deploys import Target
 from app.signals.dnslinks import DnsUpdateFailed
@@ -20,6 +20,7 @@ from app.signals.domains import (
     DomainSyncFailed,
     DomainTargetUpdated,
 )
+from app.signals.ens import EnsUpdateFailed
 from app.signals.sites import SiteDeleted
 
 domains = folded(
@@ -41,8 +42,8 @@ domains = folded(
 )
 
 
-#: Failures that are told host name by host name.
-TOLD_BY_HOST = (DomainSyncFailed.type, DnsUpdateFailed.type)
+#: Failures that are told name by name.
+TOLD_BY_NAME = (DomainSyncFailed.type, DnsUpdateFailed.type, EnsUpdateFailed.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,11 @@ def targets_of(db: Connection, deploy: Deploy) -> list[Target]:
     is_live = live is not None and live.live_deploy_id == deploy.id
     hosts = [_target(domain, deploy.id, is_live=is_live) for domain in of_site(db, deploy.site_id)]
     links = dnslinks.targets_of(db, deploy, is_live=is_live)
+    names = ens.targets_of(db, deploy, is_live=is_live)
     missed = [
-        _missed(event) for event in failures_since(db, deploy.last_event) if event.type not in TOLD_BY_HOST
+        _missed(event) for event in failures_since(db, deploy.last_event) if event.type not in TOLD_BY_NAME
     ]
-    return [*(Target.model_validate(missing) for missing in deploy.targets), *missed, *hosts, *links]
+    return [*(Target.model_validate(missing) for missing in deploy.targets), *missed, *hosts, *links, *names]
 
 
 def _missed(event: Event) -> Target:

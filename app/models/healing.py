@@ -8,6 +8,7 @@ from app.models.endings import MISSING
 from app.signals.deploys import Target
 from app.signals.dnslinks import DnsUpdateApplied, DnsUpdateFailed
 from app.signals.domains import DomainTargetUpdated
+from app.signals.ens import EnsUpdateConfirmed, EnsUpdateFailed, EnsUpdatePrepared, EnsUpdateSubmitted
 from app.signals.storage import ContentPinned, PinFailed
 
 
@@ -18,6 +19,17 @@ def settle_late(db: Connection, event: DnsUpdateApplied | DnsUpdateFailed) -> No
     status = "failed" if failure else "updated"
     target = {"kind": "dnslink", "id": event.hostname, "status": status, "failure": failure}
     _settle(db, event.deploy_id, Target.model_validate(target))
+
+
+@fold(EnsUpdatePrepared, EnsUpdateSubmitted, EnsUpdateConfirmed, EnsUpdateFailed)
+def name_late(
+    db: Connection, event: EnsUpdatePrepared | EnsUpdateSubmitted | EnsUpdateConfirmed | EnsUpdateFailed
+) -> None:
+    """An ENS name awaits others, leads to a complete deploy, or is known to have failed, by now."""
+    failure = event.failure if isinstance(event, EnsUpdateFailed) else None
+    reached = "updated" if isinstance(event, EnsUpdateConfirmed) else "awaiting"
+    target = {"kind": "ens", "id": event.name, "status": "failed" if failure else reached}
+    _settle(db, event.deploy_id, Target.model_validate({**target, "failure": failure}))
 
 
 @fold(DomainTargetUpdated)
@@ -33,13 +45,13 @@ def pin_late(db: Connection, event: ContentPinned) -> None:
 
 
 def _settle(db: Connection, deploy_id: str, target: Target) -> None:
-    """Put it in the place of what the deploy has missed; with nothing missing it is live as a whole."""
+    """Put it in the place of what the deploy has missed, or awaits; without a miss it is live as a whole."""
     deploy = get(db, deploy_id)
     if deploy is None or deploy.completed_at is None:
         return
     known = [Target.model_validate(each) for each in deploy.targets]
     late = [each for each in known if (each.kind, each.id) == (target.kind, target.id)]
-    if any(each.status in MISSING for each in late):
+    if any(each.status in (*MISSING, "awaiting") for each in late):
         targets = [target if each in late else each for each in known]
         found = {"targets": [each.model_dump(mode="json") for each in targets]}
         partial = any(each.status in MISSING for each in targets)

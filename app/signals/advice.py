@@ -70,6 +70,51 @@ ADVICE: dict[str, tuple[str, str]] = {
     "channel_not_found": ("The channel was removed, or never added.", "Add it, or tell somebody else."),
     "secret_unreadable": ("It was stored under another SECRET_KEY.", "Give back that one, or store it anew."),
     "secret_damaged": ("What is stored was changed.", "Store it anew."),
+    # ENS
+    "invalid_name": ("A name that is spelt wrongly may be somebody else's.", "Give it as ENS shows it."),
+    "no_resolver": (
+        "Without a resolver a name leads nowhere.",
+        "Set the public resolver at app.ens.domains.",
+    ),
+    "resolver_no_contenthash": (
+        "Its resolver is an old one, or made for something else.",
+        "Set the public resolver at app.ens.domains.",
+    ),
+    "not_authorised": (
+        "Only who manages a name may change it.",
+        "Sign with that wallet, or approve the signer's address at app.ens.domains.",
+    ),
+    "name_expired": ("Names of .eth are paid for by the year.", "Renew it at app.ens.domains, soon."),
+    "wrong_chain": (
+        "What answers is not the chain on which the name is.",
+        "Look at ENS_RPC and ENS_REGISTRY.",
+    ),
+    "rpc_unavailable": (
+        "The chain's node is down, or asked too often.",
+        "Nothing, if it comes back; else look at ENS_RPC.",
+    ),
+    "rpc_refused": ("The chain's node does not take our calls.", "Look at ENS_RPC and the key in it."),
+    "ens_not_configured": ("No chain can be asked.", "Set ENS_RPC."),
+    "signer_missing": ("Nobody here can sign.", "Set ENS_SIGNER_KEY, or link it with prepared_tx."),
+    "not_settled": ("A chain may take back its newest blocks.", "Nothing: it is looked at again."),
+    "reverted": (
+        "The contract said no; the fee is spent.",
+        "Look whether the signer may still change the name.",
+    ),
+    "insufficient_funds": ("Every change costs a fee.", "Send some ether to the signer's address."),
+    "underpriced": (
+        "Fees have risen above what it offers.",
+        "Wait until they fall, or flask ens check NAME --raise-fees.",
+    ),
+    "pending_timeout": (
+        "No block has taken it: the chain is busy, or the node tells nobody.",
+        "Wait, or flask ens check NAME --raise-fees.",
+    ),
+    "nonce_gap": (
+        "Transactions of one address are taken in their order.",
+        "See what the signer's address has sent elsewhere.",
+    ),
+    "nonce_used": ("The key was used elsewhere meanwhile.", "Nothing: it is made anew."),
     # usage
     "quota_exceeded": ("More was used than is allowed.", "Raise the quota, or use less."),
 }

@@ -62,16 +62,17 @@ class Diff(Value):
 
 
 class Target(Value):
-    """One place that a deploy must reach: a host name, its DNSLink, and later an ENS name or a CDN.
+    """One place that a deploy must reach: a host name, its DNSLink, an ENS name, and later a CDN.
 
     An action that was given up is shown as a target too, by its name: what it stood for is missing.
     `replaced` means that a newer deploy took the target over before this one ended, `cancelled` that somebody
-    ended the flow before the target was reached.
+    ended the flow before the target was reached. What is `awaiting` is not missing: the platform has done its
+    part, and the rest is up to an owner's signature or to the blocks of a chain.
     """
 
-    kind: Literal["host", "dnslink", "action"]
+    kind: Literal["host", "dnslink", "ens", "action"]
     id: str
-    status: Literal["updated", "failed", "pending", "replaced", "cancelled"]
+    status: Literal["updated", "awaiting", "failed", "pending", "replaced", "cancelled"]
     failure: Failure | None = None
 
 

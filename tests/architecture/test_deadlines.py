@@ -9,6 +9,7 @@ from app.engine.discovery import discover
 from app.engine.folds import DEADLINES, FOLDED
 from app.engine.signal import SIGNALS
 from app.models.deploys import UNPUBLISHED, deploys
+from app.models.ens_progress import LOOKS
 from app.models.progress import PATIENCE
 from tests.architecture.source import nothing, read
 
@@ -17,14 +18,18 @@ discover("app.models")
 #: States in which a row may stay for ever, by table. A new table with states must be named here.
 ENDS = {
     "deploys": {"live", "failed", "cancelled", "superseded", "skipped", "archived"},
+    "certificates": set[str](),
     "dnslinks": {"applied"},
+    "ens_names": set[str](),
     "notifications": {"sent", "failed", "suppressed"},
     "listener_versions": {"active", "paused", "disabled"},  # as people, or what they call, have left it
 }
 #: States with a deadline, by table.
 PASSING = {
     "deploys": set(PATIENCE),
+    "certificates": {"ordering", "validating", "issued", "active", "failed"},
     "dnslinks": {"wanted", "failed"},
+    "ens_names": {*LOOKS, "update_needed"},
     "notifications": set[str](),
     "listener_versions": set[str](),
 }

@@ -13,6 +13,13 @@ def open_ens() -> Ens | None:
     return OnChain(Rpc(settings.ens_rpc), settings.ens_registry) if settings.ens_rpc else None
 
 
+def confirmations() -> int:
+    """After how many blocks, the one that has it included, an update counts as there to stay."""
+    from config.settings import get_settings
+
+    return get_settings().ens_confirmations
+
+
 def open_signer() -> Signer | None:
     """Who signs here; None where no key is configured, so that owners sign with their own wallets."""
     from config.settings import get_settings

@@ -7,6 +7,7 @@ OWNER = bytes.fromhex("02571be3")  # owner(bytes32)
 CONTENTHASH = bytes.fromhex("bc1c58d1")  # contenthash(bytes32), and the id of that interface
 SET_CONTENTHASH = bytes.fromhex("304e6ade")  # setContenthash(bytes32,bytes)
 SUPPORTS = bytes.fromhex("01ffc9a7")  # supportsInterface(bytes4)
+EXPIRES = bytes.fromhex("d6e4fa86")  # nameExpires(uint256), of the registrar of .eth
 
 _WORD = 32
 
@@ -39,6 +40,11 @@ def address_in(answer: bytes) -> str | None:
 def truth_in(answer: bytes) -> bool:
     """The boolean in an answer; an empty one, of what is no such contract, is False."""
     return len(answer) == _WORD and int.from_bytes(answer, "big") == 1
+
+
+def number_in(answer: bytes) -> int | None:
+    """The number in an answer; None where the contract has no such call."""
+    return int.from_bytes(answer, "big") if len(answer) == _WORD else None
 
 
 def bytes_in(answer: bytes) -> bytes:

@@ -5,10 +5,10 @@ The resolver is asked for every time: names move between resolvers, and ENS itse
 
 from typing import Any
 
+from app.content.contenthash import decode, encode
+from app.dns.ens_names import checksummed, keccak256, namehash, normalised
 from app.errors import InvalidInput, PermanentError
 from app.services.ens import abi
-from app.services.ens.contenthash import decode, encode
-from app.services.ens.names import checksummed, namehash, normalised
 from app.services.ens.port import Prepared, Receipt, Record, Seen, Signed
 from app.services.ens.rpc import Rpc, number_in
 
@@ -20,13 +20,20 @@ class OnChain:
         self._rpc = rpc
         self._registry = registry
 
-    def record(self, name: str) -> Record:
+    def record(self, name: str, *, enough: int = 1) -> Record:
         """See the port."""
         name = normalised(name)
         node = namehash(name)
         resolver = self._resolver(name, node)
         owner = abi.address_in(self._rpc.call(self._registry, abi.asks_node(abi.OWNER, node)))
-        value = abi.bytes_in(self._rpc.call(resolver, abi.asks_node(abi.CONTENTHASH, node)))
+        block = self._rpc.ask("eth_getBlockByNumber", "latest", False)
+        head = number_in(block["number"])
+        asked = abi.asks_node(abi.CONTENTHASH, node)
+        value, settled = (
+            abi.bytes_in(self._rpc.call(resolver, asked, block=max(head - depth, 0)))
+            for depth in (0, enough - 1)
+        )
+        expires = self._expires(name)
         return Record(
             name=name,
             node="0x" + node.hex(),
@@ -35,6 +42,9 @@ class OnChain:
             owner=owner and checksummed(owner),
             contenthash="0x" + value.hex(),
             uri=_uri(value),
+            settled="0x" + settled.hex(),
+            head=head,
+            expired_at=expires if expires and expires < number_in(block["timestamp"]) else None,
         )
 
     def prepare(self, name: str, uri: str, *, sender: str | None = None) -> Prepared:
@@ -93,6 +103,21 @@ class OnChain:
             hint = "Set the public resolver of ENS at app.ens.domains."
             raise PermanentError("resolver_no_contenthash", what, hint, evidence={"resolver": resolver})
         return resolver
+
+    def _expires(self, name: str) -> int | None:
+        """When a name under .eth runs out, as the registrar says that owns .eth; None where none does."""
+        *_, label, ending = name.split(".")
+        if ending != "eth":
+            return None
+        asked = abi.asks_node(abi.OWNER, namehash("eth"))
+        registrar = abi.address_in(self._rpc.call(self._registry, asked))
+        try:
+            found = registrar and self._rpc.call(registrar, abi.EXPIRES + keccak256(label.encode()))
+        except PermanentError as error:
+            if error.code != "reverted":
+                raise
+            return None
+        return abi.number_in(found) if found else None
 
     def _keeps_contenthash(self, resolver: str) -> bool:
         """What fails at the question does not (EIP-165)."""

@@ -1,12 +1,17 @@
 """The port: what the platform asks of ENS, and what comes back. Amounts are in wei, addresses in EIP-55."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the chain says of a name: `contenthash` in hex (`0x` when unset), the `uri` of that, if known."""
+    """What the chain says of a name: `contenthash` in hex (`0x` when unset), the `uri` of that, if known.
+
+    `settled` is the content hash that it had in a block that is deep enough, `head` the newest block.
+    `expired_at` is when it ran out, in seconds of the epoch; None for what is paid for or never runs out.
+    """
 
     name: str
     node: str
@@ -15,6 +20,9 @@ class Record:
     owner: str | None
     contenthash: str
     uri: str | None
+    settled: str
+    head: int
+    expired_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,20 @@ class Draft:
     gas: int
     max_fee: int
     priority_fee: int
+
+
+def drafted(name: str, said: Mapping[str, Any]) -> Draft:
+    """A draft again, from the plain values in which it was recorded."""
+    prepared = Prepared(
+        name=name,
+        chain_id=said["chain_id"],
+        to=said["to"],
+        calldata=said["calldata"],
+        contenthash=said["contenthash"],
+        link=said["deeplink"],
+    )
+    own = {each: said[each] for each in ("sender", "nonce", "gas", "max_fee", "priority_fee")}
+    return Draft(prepared=prepared, **own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +116,11 @@ class Ens(Protocol):
     `wrong_chain` (its answers are none of these contracts).
     """
 
-    def record(self, name: str) -> Record:
-        """What a name leads to now. InvalidInput `invalid_name`; PermanentError `no_resolver`, also for what
-        is not registered, and `resolver_no_contenthash`.
+    def record(self, name: str, *, enough: int = 1) -> Record:
+        """What a name leads to now; `enough` blocks, the newest with them, are deep enough.
+
+        InvalidInput `invalid_name`; PermanentError `no_resolver`, also for what is not registered, and
+        `resolver_no_contenthash`.
         """
 
     def prepare(self, name: str, uri: str, *, sender: str | None = None) -> Prepared:

@@ -54,10 +54,11 @@ class Rpc:
         """The result of a call, which is a number."""
         return number_in(self.ask(method, *params))
 
-    def call(self, to: str, data: bytes, *, sender: str | None = None) -> bytes:
-        """What a contract answers, at the newest block."""
-        asked = {"to": to, "data": "0x" + data.hex()} | ({"from": sender} if sender else {})
-        return bytes.fromhex(str(self.ask("eth_call", asked, "latest")).removeprefix("0x"))
+    def call(self, to: str, data: bytes, *, block: int | None = None) -> bytes:
+        """What a contract answers, at the newest block or at that one."""
+        asked = {"to": to, "data": "0x" + data.hex()}
+        at = "latest" if block is None else hex(block)
+        return bytes.fromhex(str(self.ask("eth_call", asked, at)).removeprefix("0x"))
 
     def _fail(self, status: int) -> NoReturn:
         evidence = {"http_status": status}

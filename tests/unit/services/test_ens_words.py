@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from app.content.cid import DAG_PB, Cid
 from app.errors import InvalidInput, PermanentError
 from app.services.ens import abi, open_ens, open_signer
-from app.services.ens.contenthash import decode, encode
-from app.services.ens.names import checksummed, keccak256, namehash, normalised
+from app.content.contenthash import decode, encode
+from app.dns.ens_names import checksummed, keccak256, namehash, normalised
 from app.services.ens.onchain import OnChain, wallet_link
 
 EXAMPLE = "bafybeibj6lixxzqtsb45ysdjnupvqkufgdvzqbnvmhw2kf7cfkesy7r7d4"
@@ -138,6 +138,7 @@ def test_the_selectors_are_those_of_their_signatures() -> None:
         abi.CONTENTHASH: b"contenthash(bytes32)",
         abi.SET_CONTENTHASH: b"setContenthash(bytes32,bytes)",
         abi.SUPPORTS: b"supportsInterface(bytes4)",
+        abi.EXPIRES: b"nameExpires(uint256)",
     }
     assert all(keccak256(text)[:4] == selector for selector, text in signatures.items())
 
