@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app.engine import action, current, now, reading
 from app.errors import RetryableError
-from app.models import deploys, dnslinks, sites
+from app.models import dnslinks, sites
 from app.services.dns import link_at, own_zone, zone_name
 from app.services.dns.port import Change
 from app.services.ipfs import open_ipfs
@@ -17,7 +17,6 @@ from app.signals.dnslinks import (
     PropagationFailed,
 )
 from app.signals.leftovers import DnsCleanupRequested
-from app.signals.storage import ContentPinned
 
 #: Seconds between the attempts to write: a deploy that is live already waits for them.
 WRITTEN = (1, 5, 20)
@@ -31,16 +30,6 @@ NOT_PROVIDED = Finding(
     message="No IPFS node keeps this content, so that IPFS cannot find what the DNSLink leads to.",
     hint="Set KUBO_API; visitors of the host name are served all the same.",
 )
-
-
-@action()
-def request_updates(event: ContentPinned) -> list[DnsUpdateRequested] | None:
-    """Ask for the site's DNSLinks to follow what a node keeps now, if that is live."""
-    db, zone = current().db, zone_name()
-    site, deploy = sites.get(db, event.site_id), deploys.get(db, event.deploy_id)
-    if not zone or not deploy or not site or site.live_deploy_id != deploy.id:
-        return None
-    return dnslinks.requests(db, deploy, zone)
 
 
 @action(service="dns", fails_with=DnsUpdateFailed, stage="dns", pauses=WRITTEN, time_limit=60)

@@ -18,6 +18,7 @@ from app.signals.domains import (
 from app.signals.ens import EnsUpdateRequested
 from app.signals.rollback import DeployRolledBack
 from app.signals.sites import SiteCreated
+from app.signals.storage import ContentPinned
 
 
 @action()
@@ -61,6 +62,16 @@ def sync_records(
         *(_followers(deploy) if deploy.id == live else ()),
         DomainSyncCompleted.of(deploy, updated=[x.hostname for x in led_astray], unchanged=unchanged),
     ]
+
+
+@action()
+def follow_pin(event: ContentPinned) -> list[DnsUpdateRequested | EnsUpdateRequested] | None:
+    """Ask for the site's DNSLinks and ENS names to follow what a node keeps now, if that is live."""
+    db = current().db
+    site, deploy = sites.get(db, event.site_id), deploys.get(db, event.deploy_id)
+    if not deploy or not site or site.live_deploy_id != deploy.id:
+        return None
+    return _followers(deploy)
 
 
 def _followers(deploy: Deploy) -> list[DnsUpdateRequested | EnsUpdateRequested]:

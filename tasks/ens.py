@@ -5,7 +5,7 @@ from typing import Any
 
 from app.engine import action, current, reading
 from app.errors import PermanentError, RetryableError
-from app.models import deploys, ens, sites
+from app.models import ens, sites
 from app.models.ens import EnsName
 from app.services.ens import confirmations, open_ens, open_signer
 from app.services.ens.port import Draft, Ens, Record, Signer, drafted
@@ -22,7 +22,6 @@ from app.signals.ens import (
     EnsUpdateSubmitted,
     update_fields,
 )
-from app.signals.storage import ContentPinned
 
 #: Seconds between the attempts to open an update: a deploy that is live already waits for them.
 OPENED = (2, 10, 30)
@@ -36,21 +35,11 @@ NOT_PROVIDED = Finding(
 Opened = EnsUpdateConfirmed | EnsUpdateQueued | EnsUpdatePrepared | EnsUpdateDrafted
 
 
-@action()
-def request_updates(event: ContentPinned) -> list[EnsUpdateRequested] | None:
-    """Ask for the site's names to follow what a node keeps now, if that is live."""
-    db = current().db
-    site, deploy = sites.get(db, event.site_id), deploys.get(db, event.deploy_id)
-    if not deploy or not site or site.live_deploy_id != deploy.id:
-        return None
-    return ens.requests(db, deploy)
-
-
 @action(service="ens", fails_with=EnsUpdateFailed, stage="ens", pauses=OPENED, time_limit=120)
 def open_update(event: EnsUpdateRequested) -> Callable[[], Opened | None] | None:
     """Prepare or draft what makes a name lead to what is live, in place of what was open before.
 
-    Of a signer's names one at a time comes here, so that no two drafts have the same nonce.
+    One name at a time comes here, so that no two drafts of a signer have the same nonce.
     """
     with reading() as db:
         link, site = ens.get(db, event.ens_id), sites.get(db, event.site_id)

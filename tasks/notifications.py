@@ -34,7 +34,6 @@ PAUSES = (30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)
 
 #: What is told later.
 Held = tuple[NotificationSuppressed, DigestHeld]
-#: What is told of names.
 Hosts = DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured | DnsUpdateFailed | DnsCleanupFailed
 Named = Hosts | EnsNews
 

@@ -11,10 +11,8 @@ from app.engine import follow, on
 from app.signals.dnslinks import DnsUpdateApplied, DnsUpdateRequested
 from app.signals.domains import DomainRemoved
 from app.signals.leftovers import DnsCleanupRequested
-from app.signals.storage import ContentPinned
 from tasks import dnslinks, leftovers
 
-on(ContentPinned, do=dnslinks.request_updates)
 on(DnsUpdateRequested, do=dnslinks.write_link, key="domain_id")
 on(DomainRemoved | DnsCleanupRequested, do=leftovers.clear_records, key="domain_id")
 follow(DnsUpdateApplied, do=dnslinks.see_link)

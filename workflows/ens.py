@@ -8,19 +8,9 @@ flows of their own, so that no deploy waits for a person. A name that is in step
 
 from app.engine import on
 from app.signals.ens import EnsCheckRequested, EnsRecordLinked, EnsUpdateDrafted, EnsUpdateRequested
-from app.signals.storage import ContentPinned
 from tasks import ens, ens_transactions, ens_watch
 
-on(ContentPinned, do=ens.request_updates)
-on(EnsUpdateRequested, do=ens.open_update, key="ens_id", when={"mode": ["prepared_tx"]})
-on(
-    EnsUpdateRequested,
-    do=ens.open_update,
-    key="ens_id",
-    when={"mode": ["signer"]},
-    at_once=1,  # so that no two drafts have the same nonce
-    name="ens:open_signers_update",
-)
+on(EnsUpdateRequested, do=ens.open_update, key="ens_id", at_once=1)  # so that no two drafts have one nonce
 on(EnsUpdateDrafted, do=ens.submit, key="ens_id")
 on(EnsRecordLinked, do=ens_watch.look, key="ens_id", name="ens:look_at_once")
 on(EnsCheckRequested, do=ens_watch.look, key="ens_id", when={"of": ["name"]})

@@ -8,14 +8,7 @@ from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.dnslinks import DnsUpdateFailed
 from app.signals.domains import DomainMisconfigured, DomainSetupCompleted, DomainSetupStalled
-from app.signals.ens import (
-    EnsRecordDrifted,
-    EnsUpdateConfirmed,
-    EnsUpdateFailed,
-    EnsUpdatePrepared,
-    EnsUpdateStalled,
-    EnsVerificationFailed,
-)
+from app.signals.ens import EnsNews
 from app.signals.leftovers import DnsCleanupFailed
 from app.signals.listeners import ListenerDisabled
 from app.signals.quotas import QuotaExceeded, ThresholdReached
@@ -34,26 +27,9 @@ follow(
     name="notices:notifications.tell@domains",
 )
 follow(
-    DnsUpdateFailed | DnsCleanupFailed,
+    DnsUpdateFailed | DnsCleanupFailed | EnsNews,
     do=notifications.tell,
-    when={"again": [False]},  # it is tried again and again
-    name="notices:notifications.tell@dnslinks",
-)
-follow(
-    EnsUpdateFailed | EnsUpdatePrepared,
-    do=notifications.tell,
-    when={"again": [False]},  # the one is tried, the other made again and again
-    name="notices:notifications.tell@ens",
-)
-follow(
-    EnsVerificationFailed | EnsRecordDrifted | EnsUpdateStalled,
-    do=notifications.tell,
+    when={"again": [False, None]},  # it is tried again and again; some say nothing of that
     name="notices:notifications.tell@names",
-)
-follow(
-    EnsUpdateConfirmed,
-    do=notifications.tell,
-    when={"changed": [True]},  # not what was so before
-    name="notices:notifications.tell@confirmed",
 )
 follow(ChannelTestRequested, do=notifications.send_test)

@@ -8,9 +8,10 @@ is tried again every hour for some time. What leads there, DNSLink and ENS, hear
 from app.engine import MINUTES, follow, on
 from app.signals.deploys import DeployPublished
 from app.signals.rollback import DeployRolledBack
-from app.signals.storage import PinFailed, PinRequested
-from tasks import storage
+from app.signals.storage import ContentPinned, PinFailed, PinRequested
+from tasks import domains, storage
 
 on(DeployPublished | DeployRolledBack, do=storage.request_pin)
 on(PinRequested, do=storage.pin_content, at_once=2)  # a node that hangs must not take every slot
+on(ContentPinned, do=domains.follow_pin)
 follow(PinFailed, do=storage.pin_again, after=60 * MINUTES)

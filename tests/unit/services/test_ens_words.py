@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.content.cid import DAG_PB, Cid
-from app.errors import InvalidInput, PermanentError
-from app.services.ens import abi, open_ens, open_signer
 from app.content.contenthash import decode, encode
 from app.dns.ens_names import checksummed, keccak256, namehash, normalised
+from app.errors import InvalidInput, PermanentError
+from app.services.ens import abi, open_ens, open_signer
 from app.services.ens.onchain import OnChain, wallet_link
 
 EXAMPLE = "bafybeibj6lixxzqtsb45ysdjnupvqkufgdvzqbnvmhw2kf7cfkesy7r7d4"
