@@ -15,6 +15,15 @@ from app.errors import InvalidInput
 
 #: What it does, as its `do` has it.
 Do = Mapping[str, Any]
+#: That somebody was told, and what was used for it. Who wants to hear everything does not mean this: two of
+#: them would hear each other.
+TOLD = (
+    "webhook.delivered",
+    "notification.sent",
+    "notification.suppressed",
+    "notification.digest.*",
+    "usage.measured",
+)
 
 
 def _nothing(_log: Recording, _do: Do, _types: Sequence[str]) -> None:
@@ -52,13 +61,23 @@ def types_for(on: Sequence[str], when: Any, do: Do | None) -> list[str]:
 
     InvalidInput `type_unknown`, `pattern_invalid`, `pattern_never_matches`, `do_invalid`.
     """
-    besides = () if do is None else KINDS[kind_of(do)].besides
-    unheard = set(types_like(besides))
+    unheard = set(types_like(() if do is None else left_out(on, do)))
     types = [type_ for type_ in check_types(on, when) if type_ not in unheard]
     if not types and do is not None:
         what = f"A {kind_of(do)} never hears of {' or '.join(on)}."
         raise InvalidInput("pattern_never_matches", what, "It would tell of itself without an end.")
     return types
+
+
+def left_out(on: Sequence[str], do: Do) -> tuple[str, ...]:
+    """Globs of what a listener on these globs does not hear: what would never end, and if it tells somebody,
+    that others were told, unless a glob says so by its first word. InvalidInput `do_invalid`.
+    """
+    besides = KINDS[kind_of(do)].besides
+    if not besides:
+        return ()
+    named = {glob.partition(".")[0] for glob in on}
+    return (*besides, *(told for told in TOLD if told.partition(".")[0] not in named))
 
 
 def _check_action(_log: Recording, do: Do, types: Sequence[str]) -> None:

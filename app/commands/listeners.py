@@ -6,7 +6,7 @@ from typing import Any
 
 from app.commands.conditions import KINDS as CONDITIONS
 from app.commands.conditions import checked_condition
-from app.commands.doing import KINDS, kind_of, types_for
+from app.commands.doing import KINDS, kind_of, left_out, types_for
 from app.commands.names import checked_name
 from app.commands.signing import OVERLAP, SecretFor, kinds_of, sign_anew
 from app.engine import LISTENERS_STREAM, Recording, new_id
@@ -152,7 +152,7 @@ def _checked(log: Recording, wish: Wish, *, itself: str | None = None) -> dict[s
         **condition,
         "name": name,
         "on": tuple(wish.on),
-        "besides": (*kind.besides, *([ConditionMet.type] if condition else [])),
+        "besides": (*left_out(wish.on, wish.do), *([ConditionMet.type] if condition else [])),
         "when": wish.when,
         "do": dict(wish.do),
         "key": wish.key,

@@ -71,9 +71,7 @@ def with_deadlines(db: Connection, compare: Compare, instant: datetime) -> list[
 @lru_cache(maxsize=100)
 def _question(compare: Compare, *tables: Table) -> Select[*tuple[bool, ...]]:
     instant = bindparam("instant", type_=Timestamp())
-    return select(
-        *(exists().where(compare(each.c.deadline_at, instant)).label(each.name) for each in tables)
-    )
+    return select(*(exists().where(compare(each.c.deadline_at, instant)).label(each.name) for each in tables))
 
 
 class Ahead:

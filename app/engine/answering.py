@@ -1,6 +1,5 @@
 """Which reactions an event gets: one per listener that it matches, unless they would go round for ever."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from app.engine.counting import Counts
 from app.engine.facts import ReactionLooped
 from app.engine.listeners import LISTENERS, Listener
 from app.engine.queue import Message
+from app.engine.rounds import Rounds
 from app.engine.signal import Event
 
 
@@ -43,7 +43,7 @@ class Answers:
         #: The flow that is being cancelled: nothing new begins in it, but for followers.
         self.cancelled: str | None = None
         self._cut: list[ReactionLooped] = []
-        self._ancestry: dict[str, Counter[tuple[str, str]]] = {}
+        self._rounds = Rounds(db)
 
     def react(self, event: Event, origin: Origin, revision: int) -> None:
         """Let the waits go on that an event ends, and make a reaction for every listener that it matches, of
@@ -104,7 +104,7 @@ class Answers:
         """
         row = reactions.row_for(listener, event, scope=scope, parent=parent)
         self._rows.append(row)
-        if event.depth >= reactions.MOST_REPEATS and (why := self._goes_round(listener, event, parent)):
+        if why := self._rounds.cut(listener.name, event, parent):
             reactions.skip(row, why)
             if event.type != ReactionLooped.type:  # telling of it must not go round in its turn
                 self._cut.append(ReactionLooped.about(row, event, why))
@@ -135,17 +135,6 @@ class Answers:
             reactions.put_off(row, "delay", event.time + timedelta(seconds=listener.after))
         elif listener.until:
             waits.begin(self._db, row, listener, event)
-
-    def _goes_round(self, listener: Listener, event: Event, parent: str | None) -> str | None:
-        if event.depth > reactions.DEEPEST:
-            return f"{event.depth} reactions led here one by one; at most {reactions.DEEPEST} may"
-        if parent is None:
-            return None
-        if parent not in self._ancestry:
-            self._ancestry[parent] = reactions.repeats(self._db, parent)
-        if self._ancestry[parent][listener.name, event.stream] < reactions.MOST_REPEATS:
-            return None
-        return f"{listener.name} has answered {reactions.MOST_REPEATS} times along this line of causes"
 
     def let_go(self, which: ColumnElement[bool], now: datetime, **also: Any) -> None:
         """Make reactions ready that waited, with `also` as further columns."""

@@ -1,6 +1,5 @@
 """Reactions as rows: how they are made, read, and turned into messages."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
-    literal_column,
     select,
     update,
 )
@@ -31,8 +29,6 @@ OPEN = (WAITING, READY, RUNNING)
 
 #: A sent reaction that nobody started is sent again after so long, then twice as long, up to the longest.
 RESEND_SECONDS, RESEND_LONGEST = 5, 300
-#: How often one listener may answer in one stream along one line of causes, and how long such a line may be.
-MOST_REPEATS, DEEPEST = 8, 100
 
 #: The two parts of what has not ended, each of which an index of its own finds.
 _timed = reactions.c.wake_at.is_not(None)
@@ -233,18 +229,3 @@ def load(db: Connection, reaction: str) -> Loaded | None:
     """A reaction with its event, None when there is no such reaction."""
     row = db.execute(_LOAD, {"id": reaction}).one_or_none()
     return None if row is None else Loaded(log.event_of(row), *row[len(log.EVENT_COLUMNS) :])
-
-
-def repeats(db: Connection, reaction: str) -> Counter[tuple[str, str]]:
-    """How often each (listener, stream) stands in the line of reactions that led to this one, and in it."""
-    up = (
-        select(reactions.c.parent, reactions.c.listener, reactions.c.stream)
-        .where(reactions.c.id == reaction)
-        .cte("up", recursive=True)
-    )
-    older = reactions.alias()
-    up = up.union_all(
-        select(older.c.parent, older.c.listener, older.c.stream).where(older.c.id == up.c.parent)
-    )
-    lines = db.execute(select(up.c.listener, up.c.stream).limit(literal_column(str(DEEPEST + 1))))
-    return Counter((listener, stream) for listener, stream in lines)

@@ -51,7 +51,7 @@ def test_a_preview_tells_how_often_it_would_have_answered_and_stores_nothing(
     assert found["looked_from"][:10] == str((now() - timedelta(days=7)).date())
     assert api.post("/v1/listeners/preview", {**wish, "from": 1}).json["matched"] == 6
     assert api.post("/v1/listeners/preview", {**wish, "to": "2000-01-01", "from": 1}).json["matched"] == 0
-    every = {"on": ["**"], "from": 1, "do": {"webhook": {"url": NOWHERE}}}
+    every = {"on": ["**", "usage.**", "notification.**"], "from": 1, "do": {"webhook": {"url": NOWHERE}}}
     assert api.post("/v1/listeners/preview", every).json["matched"] == len(before)
     assert recorded() == before
     assert api.get("/v1/replays").json["items"] == []

@@ -16,6 +16,7 @@ from tests.fixtures.api import Api, hello, made, recorded, refused
 from tests.fixtures.mailboxes import Mailboxes, nobody
 from tests.fixtures.receivers import Receiver, answering
 from tests.fixtures.simulation import Simulation
+from tests.integration.api.calls import heard
 
 Start = Callable[..., Mailboxes]
 BROKEN = b"no archive at all"
@@ -48,6 +49,39 @@ def ledger(api: Api, **which: str) -> list[Any]:
 
 def sent_to(mail: Mailboxes, recipient: str) -> list[Any]:
     return [message for _, recipients, message in mail.taken if recipients == [recipient]]
+
+
+def test_two_that_are_told_of_everything_do_not_tell_of_each_other_unless_asked(
+    api: Api, mail: Mailboxes, simulation: Simulation, receiver: Callable[..., Receiver]
+) -> None:
+    there = receiver(answering())
+    everything = {"name": "all calls", "on": ["**"], "do": {"webhook": {"url": there.url}}}
+    assert api.post("/v1/listeners", everything).status_code == 201
+    listen(api, "**")
+    listen(api, "**", "webhook.delivered", to="auditor@example.org", title="{type}")
+    api.deploy()
+    simulation.drain()
+    assert recorded("platform.reaction.looped") == []
+    told = [str(message["Subject"]) for message in sent_to(mail, "auditor@example.org")]
+    assert {"webhook.delivered", "site.deploy.completed"} <= set(told)
+    assert not [title for title in told if title.startswith(("notification.", "usage."))]
+    # who was there first has heard that the auditor was configured
+    assert len(sent_to(mail, "me@example.org")) == len(told) - told.count("webhook.delivered") + 1
+    assert not [body for _, body in heard(there) if b'"type":"notification.' in body]
+
+
+def test_those_who_ask_to_hear_each_other_end_after_two_turns_and_it_is_told(
+    api: Api, mail: Mailboxes, simulation: Simulation, receiver: Callable[..., Receiver]
+) -> None:
+    there = receiver(answering())
+    hears = ["site.created", "notification.**", "usage.**"]
+    calls = {"name": "calls", "on": hears, "do": {"webhook": {"url": there.url}}}
+    assert api.post("/v1/listeners", calls).status_code == 201
+    listen(api, "site.created", "webhook.**", "usage.**")
+    api.post("/v1/sites", {"slug": "echo"})
+    simulation.drain()
+    assert recorded("platform.reaction.looped")
+    assert 0 < len(there.requests) + len(mail.taken) <= 40
 
 
 def test_a_listener_tells_people_in_our_words_and_in_theirs(
