@@ -10,8 +10,9 @@ from app.engine.discovery import discover
 from app.engine.health import DatabaseAway
 from app.errors import RetryableError
 from app.gateway.blocks import IntegrityProblem
+from app.gateway.challenges import challenged
 from app.gateway.wsgi import Live, create_gateway
-from app.models import domains, integrity, sites
+from app.models import certificates, domains, integrity, sites
 from app.services.storage import open_storage
 from app.services.traffic import open_traffic
 from app.signals.storage import IntegrityFailed
@@ -28,8 +29,22 @@ def live(name: str) -> Live | None:
             found = sites.live(db, slug) if slug else None
             return None if found is None else Live(*found)
     except DatabaseAway as error:
-        message, hint = "The database does not answer.", "Try again in a few seconds."
-        raise RetryableError("database_unavailable", message, hint) from error
+        raise away() from error
+
+
+def shown(host: str, token: str) -> str | None:
+    """What a certificate authority is shown for a host name. RetryableError without the database."""
+    try:
+        with reading() as db:
+            return certificates.shown(db, host, token)
+    except DatabaseAway as error:
+        raise away() from error
+
+
+def away() -> RetryableError:
+    """The error for a database that does not answer."""
+    message, hint = "The database does not answer.", "Try again in a few seconds."
+    return RetryableError("database_unavailable", message, hint)
 
 
 def is_news(lost: IntegrityFailed) -> bool:
@@ -64,4 +79,4 @@ settings = settings_or_exit()
 discover("app.models", "tasks", "workflows")
 faults.install_from_environment()
 host = urlsplit(settings.gateway_url).hostname or ""
-app = create_gateway(open_storage(), live, report, host, open_traffic())
+app = challenged(create_gateway(open_storage(), live, report, host, open_traffic()), shown)

@@ -1,4 +1,4 @@
-"""What Domains does for names of people's own: look at their records, leave certificates be, remind."""
+"""What Domains does for names of people's own: look at their records, have them certified, remind."""
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -8,9 +8,11 @@ from typing import Any
 from app.dns.diagnosis import diagnose
 from app.dns.records import expected_records
 from app.engine import Failure, action, current, now, reading
-from app.models import setups, sites
+from app.models import certificates, setups, sites
 from app.models.setups import Setup, needed
+from app.services.acme import is_automatic
 from app.services.dns import observer, ours
+from app.signals.certificates import DomainCertificateRequested
 from app.signals.domains import (
     STEPS,
     DomainAdded,
@@ -35,6 +37,7 @@ News = (
     | DomainMisconfigured
     | DomainReconfigured
 )
+Certifying = DomainCertificateRequested | DomainCertificateHandedOver | DomainSetupAdvanced
 Facts = list[Any]
 
 
@@ -55,11 +58,13 @@ def look_up(event: DomainAdded | DomainVerificationRequested) -> Callable[[], li
 
 
 @action()
-def certify(event: DomainDnsConfigured) -> list[DomainCertificateHandedOver | DomainSetupAdvanced] | None:
-    """Leave the certificate to the proxy in front, which may ask whether it is to get one."""
+def certify(event: DomainDnsConfigured) -> list[Certifying] | None:
+    """Order a certificate, or leave that to the proxy in front, which may ask whether it is to get one."""
     setup = setups.get(current().db, event.domain_id)
     if setup is None or setup.step != "certify":
         return None
+    if is_automatic():
+        return [DomainCertificateRequested(**setup.about(), sans=(setup.hostname,), by="setup")]
     return [advanced(setup, "certify"), DomainCertificateHandedOver(**setup.about())]
 
 
@@ -82,15 +87,24 @@ def remind(event: DomainSetupAdvanced) -> DomainSetupStalled | None:
         return None
     waited = round((now() - setup.step_at).total_seconds())
     missing = next((each for each in needed(setup, setup.records) if each["verdict"] != "ok"), None)
-    failure = Failure(
+    certificate = certificates.get(current().db, setup.id) if step == "certify" else None
+    if certificate is not None and certificate.failure is not None:
+        failure = Failure.model_validate({**certificate.failure, "stage": step})
+    else:
+        failure = _waits_for(setup, step, missing)
+    return DomainSetupStalled(
+        **setup.about(), step=step, since_s=waited, waiting_for=missing, failure=failure
+    )
+
+
+def _waits_for(setup: Setup, step: Step, missing: dict[str, Any] | None) -> Failure:
+    """The one record that a step waits for, as a failure."""
+    return Failure(
         code=missing["code"] if missing else "no_answer",
         stage=step,
         message=missing["message"] if missing else f"Nothing is known about {setup.hostname} yet.",
         hint=missing["hint"] if missing else "Look whether the workers run: flask doctor.",
         evidence={"record": missing["name"], "type": missing["type"]} if missing else {},
-    )
-    return DomainSetupStalled(
-        **setup.about(), step=step, since_s=waited, waiting_for=missing, failure=failure
     )
 
 

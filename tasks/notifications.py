@@ -13,6 +13,7 @@ from app.services.notify import channel_at, dedup_seconds, default_recipient, op
 from app.services.notify.port import Channel, Message
 from app.services.outbound import open_outbound
 from app.services.routing import page_of, url_for
+from app.signals.certificates import CertificateNews
 from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.digests import DigestDue, DigestHeld, HeldMessage
@@ -32,10 +33,9 @@ MINUTE, HOUR = 60, 3600
 #: Seconds between the attempts, some eight hours in all: a mail server is mended within a working day.
 PAUSES = (30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)
 
-#: What is told later.
 Held = tuple[NotificationSuppressed, DigestHeld]
 Hosts = DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured | DnsUpdateFailed | DnsCleanupFailed
-Named = Hosts | EnsNews
+Named = Hosts | CertificateNews | EnsNews
 
 
 @dataclass(frozen=True, slots=True)

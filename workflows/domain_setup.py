@@ -6,6 +6,7 @@ long the next one takes. Meanwhile the flow waits, and reminders name the one re
 """
 
 from app.engine import MINUTES, awaited, follow, on
+from app.signals.certificates import DomainCertificateInstalled
 from app.signals.domains import (
     DomainAdded,
     DomainCertificateHandedOver,
@@ -21,7 +22,7 @@ HOURS = 60 * MINUTES
 YEARS = 365 * 24 * HOURS
 #: What is not a label under the gateway's own host.
 OWN = {"mode": ["manual", "delegated"]}
-ENDS = DomainCertificateHandedOver | DomainRemoved
+ENDS = DomainCertificateInstalled | DomainCertificateHandedOver | DomainRemoved
 
 on(SiteCreated, do=domains.add_default_hostname)
 on(DomainAdded | DomainDnsConfigured, do=domains.sync_records)

@@ -4,6 +4,11 @@ Nothing waits for it, and a notice that cannot be sent harms nothing.
 """
 
 from app.engine import follow
+from app.signals.certificates import (
+    CertificateReloadFailed,
+    DomainCertificateExpiring,
+    DomainCertificateFailed,
+)
 from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.dnslinks import DnsUpdateFailed
@@ -27,9 +32,14 @@ follow(
     name="notices:notifications.tell@domains",
 )
 follow(
-    DnsUpdateFailed | DnsCleanupFailed | EnsNews,
+    DnsUpdateFailed | DnsCleanupFailed | DomainCertificateFailed | EnsNews,
     do=notifications.tell,
     when={"again": [False, None]},  # it is tried again and again; some say nothing of that
     name="notices:notifications.tell@names",
+)
+follow(
+    CertificateReloadFailed | DomainCertificateExpiring,
+    do=notifications.tell,
+    name="notices:notifications.tell@certificates",
 )
 follow(ChannelTestRequested, do=notifications.send_test)

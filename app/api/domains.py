@@ -16,7 +16,7 @@ from app.commands.domains import add_domain, remove_domain, verify_domain
 from app.dns.names import host_name
 from app.engine import reading
 from app.errors import NotFound
-from app.models import domains, setups
+from app.models import certificates, domains, setups
 from app.models.setups import Setup
 
 TAGS: Any = [{"name": "Domains", "description": "Host names, and how far their set-up is."}]
@@ -67,13 +67,17 @@ def _of(path: DomainPath) -> Setup:
     return found
 
 
+def _said(db: Any, setup: Setup) -> Any:
+    return said(setup, certificates.get(db, setup.id))
+
+
 @v1.get("/sites/<slug>/domains", tags=TAGS, responses={200: DomainList, **problems(404)})
 @scope("read")
 def list_domains(path: SitePath) -> Any:
     """The host names of a site that are people's own."""
     site = require_site(path.slug)
     with reading() as db:
-        return {"items": [said(each) for each in setups.of_site(db, site.id)]}
+        return {"items": [_said(db, each) for each in setups.of_site(db, site.id)]}
 
 
 @v1.post("/sites/<slug>/domains", tags=TAGS, responses={201: DomainAnswer, **body_problems(404, 409)})
@@ -85,7 +89,7 @@ def make_domain(path: SitePath, header: Repeatable, body: NewDomain) -> Response
 
     def work(log: Any) -> Answer:
         setup = add_domain(log, path.slug, body.hostname, ours())
-        return Answer(said(setup), 201, f"/v1/domains/{setup.hostname}")
+        return Answer(_said(log.db, setup), 201, f"/v1/domains/{setup.hostname}")
 
     return perform(work, header, body.model_dump())
 
@@ -94,7 +98,9 @@ def make_domain(path: SitePath, header: Repeatable, body: NewDomain) -> Response
 @scope("read")
 def show_domain(path: DomainPath) -> Any:
     """A host name, its records, what is wrong with them, and what to do."""
-    return said(_of(path))
+    found = _of(path)
+    with reading() as db:
+        return _said(db, found)
 
 
 @v1.post("/domains/<hostname>/verify", tags=TAGS, responses={202: DomainAnswer, **problems(404)})
@@ -103,7 +109,7 @@ def look_now(path: DomainPath, header: Repeatable) -> Response:
     """Look at a name's records now, instead of at its next time."""
     setup = _of(path)
     check_change(setup.stream)
-    return perform(lambda log: Answer(said(verify_domain(log, setup)), 202), header)
+    return perform(lambda log: Answer(_said(log.db, verify_domain(log, setup)), 202), header)
 
 
 @v1.delete("/domains/<hostname>", tags=TAGS, responses={200: RemovedAnswer, **problems(404)})

@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 from flask import current_app
 from pydantic import BaseModel
 
+from app.api.certificates import CertificateAnswer, certificate_said
 from app.api.requests import Moment
 from app.dns.records import Ours, expected_records, record_types
-from app.models.setups import Setup, needed
+from app.models.certificates import Certificate
+from app.models.setups import Setup, Tls, needed
 from app.signals.domains import STEPS
 
 
@@ -52,8 +54,9 @@ class DomainAnswer(BaseModel):
     mode: str
     ownership: Literal["unproven", "proven"]
     routing: Literal["unset", "configured", "broken"]
-    tls: Literal["none", "handed_over"]
+    tls: Tls
     badge: str
+    certificate: CertificateAnswer | None
     setup: SetupAnswer
     records: list[RecordAnswer]
     flow: str
@@ -70,8 +73,8 @@ def ours() -> Ours:
     return Ours(gateway=gateway, addresses=addresses, zone=config["DNS_ZONE"])
 
 
-def said(setup: Setup) -> Any:
-    """A host name in plain JSON values."""
+def said(setup: Setup, certificate: Certificate | None) -> Any:
+    """A host name, and the certificate that we get for it, in plain JSON values."""
     records = setup.records or _unseen(setup)
     missing = next((each for each in needed(setup, records) if each["verdict"] != "ok"), None)
     index = STEPS.index(setup.step) if setup.step else len(STEPS)
@@ -80,6 +83,7 @@ def said(setup: Setup) -> Any:
     return DomainAnswer(
         **{name: getattr(setup, name) for name in (*names, "added_at", "observed_at")},
         next_check_at=setup.deadline_at,
+        certificate=certificate_said(certificate) if certificate else None,
         setup=SetupAnswer(step=setup.step, index=index, of=len(STEPS), waiting_for=waiting),
         records=[_record(each) for each in records],
     ).model_dump(mode="json")

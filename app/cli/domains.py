@@ -8,6 +8,8 @@ from app.cli.asking import asks
 from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 
+#: What is told of a certificate's times.
+_TIMES = {"valid until": "not_after", "renewed at": "renew_at", "tried again": "next_try_at"}
 EMPTY = "The site has no host name of its own: flask domains add SITE NAME."
 
 
@@ -79,7 +81,20 @@ def _shown(found: dict[str, Any]) -> list[str]:
     said |= {"next look": when(found["next_check_at"]) if found["next_check_at"] else None}
     if found["unicode"] != found["hostname"]:
         said["shown as"] = found["unicode"]
-    return [*fields(said), "", *_records(found)]
+    return [*fields(said), *_certificate(found["certificate"]), "", *_records(found)]
+
+
+def _certificate(found: dict[str, Any] | None) -> list[str]:
+    """The certificate that the platform gets for it; where that failed, why, and what to do."""
+    if found is None:
+        return []
+    said = {"certificate": found["state"], "issuer": found["issuer"] or None}
+    said |= {name: found[key] and when(found[key]) for name, key in _TIMES.items()}
+    failure = found["failure"]
+    told = (
+        [f"  {text(failure['message'])} [{failure['code']}]", f"  {text(failure['hint'])}"] if failure else []
+    )
+    return [*fields(said), *told]
 
 
 def _records(found: dict[str, Any]) -> list[str]:

@@ -19,7 +19,10 @@ _CRITICAL = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A certificate authority by the name that CAA records know it by, and how it will be shown the name."""
+    """A certificate authority by the name that CAA records know it by, and how it will be shown the name.
+
+    An empty name is that of one that does not say: then only records that let nobody issue stand in the way.
+    """
 
     name: str = "letsencrypt.org"
     method: str = "http-01"
@@ -100,14 +103,14 @@ def _permits(value: str, authority: Authority) -> bool:
     name, *parameters = (part.strip() for part in value.split(";"))
     said = [(key.strip(), text.strip()) for key, _, text in (part.partition("=") for part in parameters)]
     methods = [text.split(",") for key, text in said if key == "validationmethods"]
-    return name.lower() == authority.name and all(authority.method in allowed for allowed in methods)
+    meant = name.lower() == authority.name if authority.name else bool(name)
+    return meant and all(authority.method in allowed for allowed in methods)
 
 
 def _forbids(answer: Answer, why: str, authority: Authority) -> dict[str, Any]:
-    message = (
-        f"The CAA records of {answer.name} do not let {authority.name} issue by {authority.method}: {why}."
-    )
-    hint = f"Add a CAA record at {answer.name}: flags 0, tag issue, value “{authority.name}”."
+    who = authority.name or "the authority"
+    message = f"The CAA records of {answer.name} do not let {who} issue by {authority.method}: {why}."
+    hint = f"Add a CAA record at {answer.name}: flags 0, tag issue, value “{authority.name or 'its name'}”."
     return {"verdict": "forbidden", "code": "caa_forbids", "message": message, "hint": hint} | {
         "authoritative": answer.values
     }

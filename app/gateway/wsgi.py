@@ -92,16 +92,14 @@ class _Gateway:
         try:
             return self._answer(request)
         except RetryableError as error:
-            response = _problem(503, "Service unavailable", error)
-            response.headers["Retry-After"] = "5"
-            return response
+            return away(error)
         except InvalidInput as error:
             return _problem(400, "Bad request", error)
         except PlatformError as error:
             return _problem(500, "Content is damaged", error)
 
     def _answer(self, request: Request) -> Response:
-        host = _host_of(request)
+        host = host_of(request)
         path = request.environ.get("PATH_INFO", "").encode("latin-1", "replace") or b"/"
         if host in (self._host, "localhost") or _is_address(host):
             return self._bare(request, path)
@@ -143,7 +141,8 @@ def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _host_of(request: Request) -> str:
+def host_of(request: Request) -> str:
+    """The host that was asked for, in lower case, without its port and closing dot."""
     host: str = request.environ.get("HTTP_HOST", "").lower()
     if host.startswith("["):
         return host.partition("]")[0][1:]
@@ -156,6 +155,13 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def away(error: PlatformError) -> Response:
+    """What is answered while something that is needed does not answer."""
+    response = _problem(503, "Service unavailable", error)
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 def _problem(status: int, title: str, error: PlatformError) -> Response:

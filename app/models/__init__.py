@@ -1,5 +1,6 @@
 """What the platform knows: tables, the queries on them, and what each signal changes in them (the folds)."""
 
+from app.models import certificates as certificates
 from app.models import channels as channels
 from app.models import credentials as credentials
 from app.models import deploys as deploys

@@ -73,7 +73,9 @@ setups = folded(
 
 Ownership = Literal["unproven", "proven"]
 Routing = Literal["unset", "configured", "broken"]
-Tls = Literal["none", "handed_over"]
+Tls = Literal["none", "handed_over", "ordering", "validating", "issued", "active", "failed", "expired"]
+#: A certificate is in use: the next one is on its way beside it.
+SERVED = ("active", "expired")
 
 #: Seconds from each look to the next, while nothing changes: then the last of them again and again.
 PAUSES = (60, 60, 120, 300, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600)
@@ -125,6 +127,8 @@ class Setup:
         """One word for the three states: what is missing first, or `live`."""
         if self.routing == "broken":
             return "broken"
+        if self.tls == "expired":
+            return "certificate_expired"
         steps = {"prove": "unproven", "point": "unset", "certify": "no_certificate"}
         return steps.get(self.step, "live" if self.is_done else self.step)
 
@@ -215,6 +219,13 @@ def go_on(db: Connection, event: DomainSetupAdvanced) -> None:
 def move(db: Connection, event: DomainSignal) -> None:
     """One of the three states is another one."""
     _change(db, event, **_STATES[type(event)])
+
+
+def note_tls(db: Connection, domain_id: str, tls: Tls) -> None:
+    """A name's certificate has got so far; one that is in use stays so until it has ended."""
+    query = update(setups).where(setups.c.id == domain_id)
+    stays = tls not in SERVED
+    db.execute((query.where(setups.c.tls.not_in(SERVED)) if stays else query).values(tls=tls))
 
 
 @fold(DomainSetupCompleted)

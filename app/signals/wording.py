@@ -43,6 +43,15 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{data.hostname} is live",
         "It leads to site {data.site}, and is looked at every few hours. There is nothing to do.",
     ),
+    "domain.certificate.installed": (
+        "{data.hostname} has a certificate",
+        "From {data.issuer}, until {data.not_after}. It will be renewed before. There is nothing to do.",
+    ),
+    "domain.certificate.expiring": (
+        "The certificate of {data.hostname} ends",
+        "In {data.days_left} days, at {data.not_after}. It could not be renewed: {data.failure.message}\n"
+        "What to do: {data.failure.hint}",
+    ),
     "domain.misconfigured": (
         "{data.hostname} does not lead here any more",
         "Its records are not as they were. Site {data.site} is served under it as far as they let it.",
@@ -109,6 +118,8 @@ _FAILED: dict[str, str] = {
     "webhook.failed": "A webhook could not be called",
     "storage.integrity.failed": "{label} is damaged",
     "domain.sync.failed": "{label}: its names could not be updated",
+    "domain.certificate.failed": "{data.hostname} has no new certificate yet",
+    "domain.certificate.reload.failed": "The proxy does not know the new certificate of {data.hostname}",
     "domain.setup.stalled": "{data.hostname} waits for you: {data.step}",
     "domain.dns_update.failed": "{label}: the DNSLink of {data.hostname} could not be written",
     "domain.dns_cleanup.failed": "What was written for {data.hostname}, which is removed, is still there",

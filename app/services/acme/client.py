@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from acme import challenges, crypto_util, errors, messages
 from acme.client import ClientNetwork, ClientV2
@@ -75,6 +76,8 @@ class AcmeAuthority:
     def is_open(self, order: str) -> bool:
         """No, also where the authority does not know it (any more)."""
         with self._speaking():
+            if urlsplit(order).netloc != urlsplit(self._client.directory["newOrder"]).netloc:
+                return False  # of another authority
             try:
                 return self._order(order).status != messages.STATUS_INVALID
             except messages.Error as error:
@@ -96,13 +99,13 @@ class AcmeAuthority:
                 found.append(Challenge(name=name, token=token, key_authorization=said, text=text))
         return tuple(found)
 
-    def advance(self, order: str, request: bytes, method: Method) -> str | None:
+    def advance(self, order: str, request: bytes, method: Method, *, look: bool = True) -> str | None:
         """One look at the order, and one deed."""
         with self._speaking():
             found = self._order(order)
             if found.status == messages.STATUS_PENDING:
                 for authorization in self._pending(found):
-                    self._answer(_of_kind(authorization, method))
+                    self._answer(_of_kind(authorization, method), look)
             elif found.status == messages.STATUS_READY:
                 wanted = messages.CertificateRequest(csr=x509.load_pem_x509_csr(request))
                 self._post(found.finalize, wanted)
@@ -167,9 +170,9 @@ class AcmeAuthority:
             elif found.status != messages.STATUS_VALID:
                 raise self._why(order)
 
-    def _answer(self, body: messages.ChallengeBody) -> None:
+    def _answer(self, body: messages.ChallengeBody, look: bool) -> None:
         """Let it be looked at; once it is, the authority goes on by itself."""
-        if body.status == messages.STATUS_PENDING:
+        if look and body.status == messages.STATUS_PENDING:
             self._post(body.uri, body.chall.response(self._net.key))
 
     def _why(self, order: messages.Order) -> PlatformError:

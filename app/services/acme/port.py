@@ -52,8 +52,9 @@ class Authority(Protocol):
     def challenges(self, order: str, method: Method) -> tuple[Challenge, ...]:
         """What the order still needs to be shown; nothing when all was shown before."""
 
-    def advance(self, order: str, request: bytes, method: Method) -> str | None:
-        """Do what an order needs next: let it be looked at what is shown, send the request, fetch the chain.
+    def advance(self, order: str, request: bytes, method: Method, *, look: bool = True) -> str | None:
+        """Do what an order needs next: have it look at what is shown (`look`: say so, once is enough), send
+        the request, fetch the chain.
 
         Returns the chain (PEM) once there is one; None: call again in a while.
         """

@@ -45,7 +45,11 @@ class CertFolder:
         key = self._next(host) / KEY
         if not key.exists():
             raise _lost(host)
-        found = checked_chain(chain, key.read_text(), [host])
+        try:
+            found = checked_chain(chain, key.read_text(), [host])
+        except PermanentError:
+            shutil.rmtree(self._next(host), ignore_errors=True)
+            raise
         write_private(self._next(host) / CHAIN, chain)
         return found
 

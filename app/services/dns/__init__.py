@@ -53,6 +53,14 @@ def link_at(fqdn: str, text: str) -> Finding:
     return diagnose(record, observer().observe(fqdn, [record]))
 
 
+def text_at(fqdn: str, text: str) -> Finding:
+    """The same of what is shown to a certificate authority."""
+    if get_settings().dns_backend == "memory":
+        return Finding(subject="challenge", name=fqdn, type="TXT")
+    record = Expected(purpose="challenge", name=fqdn, type="TXT", values=(text,))
+    return diagnose(record, observer().observe(fqdn, [record]))
+
+
 def port_prober() -> PortProber:
     """What asks our own addresses on port 80."""
     return PortProber(ours().addresses)

@@ -17,8 +17,8 @@ from app.services.acme.port import Method
 from app.services.acme.renewal import seconds_of
 from app.services.certs.chain import new_key, request_for
 from app.services.certs.folder import CertFolder
-from tests.fixtures.pebbles import Pebble, Served, StubAuthority, Tls
 from tests.fixtures.nameservers import NameServers, free_port
+from tests.fixtures.pebbles import Pebble, Served, StubAuthority, Tls
 
 pytestmark = pytest.mark.enable_socket
 _numbers = count(1)
