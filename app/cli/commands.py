@@ -9,6 +9,7 @@ from app.cli.deploy import deploy
 from app.cli.deploys import deploys
 from app.cli.doctor import doctor
 from app.cli.domains import domains
+from app.cli.ens import ens
 from app.cli.events import events
 from app.cli.flows import flows
 from app.cli.graph import graph
@@ -27,7 +28,7 @@ from app.cli.verify import verify
 
 COMMANDS = (
     *(deploy, verify, doctor, release, sign_in_link),
-    *(sites, domains, deploys, flows, events, listeners, reactions, replays, tokens, hooks, graph),
+    *(sites, domains, ens, deploys, flows, events, listeners, reactions, replays, tokens, hooks, graph),
     *(channels, notifications),
     *(usage, quotas),
 )
