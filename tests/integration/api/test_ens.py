@@ -10,8 +10,6 @@ from sqlalchemy import Engine
 from app.engine.rebuild import verify
 from tests.fixtures.api import Api, hello, recorded, started
 from tests.fixtures.ens_chains import KEY, Chain
-from tests.fixtures.ens_chains import chain as chain
-from tests.fixtures.ens_chains import served_chain as served_chain
 from tests.integration.api.test_domains import later as later
 from tests.integration.api.test_domains import work as work
 from tests.unit.content.forge import zip_of

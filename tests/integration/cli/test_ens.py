@@ -11,8 +11,6 @@ from sqlalchemy import Engine
 from app.cli.ens import MEANS
 from app.signals.advice import ADVICE
 from tests.fixtures.ens_chains import KEY, Chain
-from tests.fixtures.ens_chains import chain as chain
-from tests.fixtures.ens_chains import served_chain as served_chain
 from tests.integration.api.test_domains import later as later
 from tests.integration.api.test_domains import work as work
 
