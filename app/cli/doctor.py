@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,7 @@ def _here() -> Iterator[Finding]:
         yield Finding("home", True, f"{home}, {size(shutil.disk_usage(home).free)} free")
     else:
         yield Finding("home", False, f"{home} is no folder that this user can write to")
+    yield from _certificates()
     for part, url in (
         ("web", current_app.config["PUBLIC_URL"]),
         ("gateway", current_app.config["GATEWAY_URL"]),
@@ -94,6 +96,16 @@ def _here() -> Iterator[Finding]:
             yield Finding(part, status == 200, f"{url} answers {status}")
         except PlatformError:
             yield Finding(part, False, f"{url} does not answer")
+
+
+def _certificates() -> Iterator[Finding]:
+    """Whether the proxy in front can be told of new certificates, where we get them."""
+    command = shlex.split(current_app.config["CERTS_RELOAD_COMMAND"])
+    if current_app.config["ACME_DIRECTORY"] and not command:
+        yield Finding("certs", True, "no proxy is told of new ones (CERTS_RELOAD_COMMAND)")
+    elif current_app.config["ACME_DIRECTORY"]:
+        found = shutil.which(command[0])
+        yield Finding("certs", bool(found), f"told by {found}" if found else f"there is no {command[0]}")
 
 
 def _sign(works: bool) -> str:

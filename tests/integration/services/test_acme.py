@@ -1,5 +1,7 @@
 """Certificates from a real authority (pebble), which looks at real zones and sockets; refusals as codes."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -198,6 +200,24 @@ def test_the_window_of_renewal_is_read_and_nonsense_in_its_place_is_an_error(
     stub_authority.answers["/renewalInfo/"] = (200, {"suggestedWindow": {**window, "end": "soon"}}, {})
     with pytest.raises(RetryableError):
         authority.renewal_window(chain)
+
+
+def test_the_names_for_caa_are_those_of_the_directory_and_an_order_of_another_authority_is_none_of_ours(
+    stub_authority: StubAuthority, tmp_path: Path
+) -> None:
+    authority = at(stub_authority.directory, stub_authority.ca, tmp_path)
+    assert not authority.is_open("https://other.test/order/1")
+    assert authority.caa_names() == ()
+    status, directory, headers = stub_authority.answers["/dir"]
+    told = {**directory, "meta": {"caaIdentities": ["ca.test"]}}
+    stub_authority.answers["/dir"] = (status, told, headers)
+    assert at(stub_authority.directory, stub_authority.ca, tmp_path).caa_names() == ("ca.test",)
+
+
+def test_the_library_is_not_loaded_before_an_authority_is_asked() -> None:
+    program = "import sys, tasks.certificates, tasks.preflight, tasks.renewals; print('acme' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_time_to_wait_is_read_in_both_its_forms():
