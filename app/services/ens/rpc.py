@@ -1,5 +1,7 @@
 """An Ethereum node by JSON-RPC over HTTP: plain calls, so that reading a chain needs no library."""
 
+from functools import cache
+from ssl import SSLContext
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -36,7 +38,8 @@ class Rpc:
         """The result of a call, as JSON has it."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
         try:
-            answer = httpx2.post(self._url, json=body, timeout=self._seconds, trust_env=False)
+            how: Any = {"timeout": self._seconds, "trust_env": False, "verify": _authorities()}
+            answer = httpx2.post(self._url, json=body, **how)
         except httpx2.TransportError as error:
             what = f"The node at {self._host} does not answer: {type(error).__name__}."
             raise RetryableError("rpc_unavailable", what, _LOOK) from error
@@ -79,6 +82,12 @@ class Rpc:
             raise RetryableError("rpc_unavailable", what, _LOOK, evidence=evidence)
         what = f"The node at {self._host} refuses {method}: {said}."
         raise PermanentError("rpc_refused", what, _LOOK, evidence=evidence)
+
+
+@cache
+def _authorities() -> SSLContext:
+    """Whose certificates are believed; to read them takes longer than a call."""
+    return httpx2.create_ssl_context()
 
 
 def number_in(value: Any) -> int:
