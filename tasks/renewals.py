@@ -44,7 +44,8 @@ def schedule(
         return None
     window, check = _asked(chain, event.hostname)
     ari = {"start": spelt(window.start), "end": spelt(window.end)} if window else None
-    if found.renew_at and (ari == found.ari or (window is None and check)) and check == found.check_s:
+    is_away = window is None and check > 0
+    if found.renew_at and (is_away or (ari == found.ari and check == found.check_s)):
         return None
     renew_at = found.renew_at if found.renew_at and ari == found.ari else _moment(found, window)
     said: dict[str, Any] = {"renew_at": spelt(renew_at), "ari": ari, "check_s": check}

@@ -33,10 +33,12 @@ class _Network(ClientNetwork):
     """Remembers what the last answer asked for, and lets no nonce that went stale end anything."""
 
     retry_after: int | None = None
+    status = 0
 
     def _send_request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         response = super()._send_request(method, url, *args, **kwargs)
         self.retry_after = seconds_of(response.headers.get("Retry-After"))
+        self.status = response.status_code
         return response
 
     def post(self, *args: Any, **kwargs: Any) -> Any:
@@ -80,8 +82,8 @@ class AcmeAuthority:
                 return False  # of another authority
             try:
                 return self._order(order).status != messages.STATUS_INVALID
-            except messages.Error as error:
-                if error.code in ("malformed", "unauthorized") or not error.code:
+            except errors.Error as error:  # which problems are, too; an answer need not have one
+                if self._net.status == 404 or getattr(error, "code", "") in ("malformed", "unauthorized"):
                     return False
                 raise
 
@@ -172,8 +174,13 @@ class AcmeAuthority:
 
     def _answer(self, body: messages.ChallengeBody, look: bool) -> None:
         """Let it be looked at; once it is, the authority goes on by itself."""
-        if look and body.status == messages.STATUS_PENDING:
+        if not look or body.status != messages.STATUS_PENDING:
+            return
+        try:
             self._post(body.uri, body.chall.response(self._net.key))
+        except messages.Error as error:
+            if error.code != "malformed":  # it has been looked at meanwhile: the next look says what was seen
+                raise
 
     def _why(self, order: messages.Order) -> PlatformError:
         """Why an order came to nothing: what the authority said of a challenge, else of the order."""

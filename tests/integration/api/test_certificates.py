@@ -151,3 +151,36 @@ def test_whoever_dies_wherever_the_next_goes_on_with_the_same_order(
     assert certified().count("failed") == 0
     verified(person.host, home(tmp_path, person), authority.ask("roots/0"))
     assert verify() == []
+
+
+@pytest.mark.parametrize("trouble", ["caa_forbids", "port80_blocked"])
+def test_what_stands_in_the_way_is_told_before_the_authority_is_asked_and_goes_on_when_it_is_gone(
+    authority: Pebble,
+    servers: NameServers,
+    api: Api,
+    later: Later,
+    work: Callable[[], None],
+    tmp_path: Path,
+    trouble: str,
+) -> None:
+    person = Person(api, servers)
+    person.enter("ownership")
+    if trouble == "caa_forbids":
+        servers.enter(person.host, "CAA", '0 issue ";"', ttl=0)
+    before = authority.orders()
+    enter_all(person, "routing", "dnslink") if trouble != "caa_forbids" else alias(person, servers)
+    until(later, lambda: person.page["certificate"])
+    failure = until(later, lambda: person.page["certificate"]["failure"])
+    assert (failure["code"], failure["stage"], authority.orders()) == (trouble, "preflight", before)
+    served = Served(gateway()["app"], authority.http_port)
+    servers.enter(person.host, "CAA", ttl=0)
+    api.post(f"/v1/domains/{person.host}/verify", {})
+    until(later, lambda: person.page["badge"] == "live")
+    served.close()
+    verified(person.host, home(tmp_path, person), authority.ask("roots/0"))
+
+
+def alias(person: Person, servers: NameServers) -> None:
+    """Beside a CAA record no CNAME may stand: an address does as well."""
+    servers.enter(person.host, "A", "127.0.0.1", ttl=0)
+    person.enter("dnslink")

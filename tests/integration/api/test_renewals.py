@@ -93,7 +93,7 @@ def test_the_authority_says_when_to_renew_and_is_asked_again_as_it_wants(
 def test_an_authority_that_is_away_is_asked_again_and_its_last_window_holds(
     api: Api, zones: World, authority: Authority, work: Callable[[], None], later: Later
 ) -> None:
-    authority.window = Window(start=now() + 40 * DAY, end=now() + 42 * DAY, check_s=6 * 3600)
+    authority.window = Window(start=now() + 40 * DAY, end=now() + 42 * DAY, check_s=3 * 3600)
     set_up(api, zones, work)
     authority.trouble = RetryableError("acme_unreachable", "Away.", "Wait.")
     pass_days(later, 1)

@@ -127,6 +127,7 @@ def test_what_the_authority_did_not_see_is_told_by_a_code(
     assert caught.value.code == codes.get(trouble, "acme_unauthorized"), caught.value
     assert caught.value.hint
     assert not authority.is_open(order)
+    assert not authority.is_open(f"{order}-unknown")
 
 
 def test_nonces_that_go_stale_and_an_account_that_was_forgotten_end_nothing(
