@@ -13,20 +13,21 @@ depends_on = None
 def upgrade() -> None:
     """Add the table."""
     moment, json = sa.DateTime(timezone=True), sa.JSON().with_variant(JSONB(), "postgresql")
-    needed = {"stream": 200, "site_id": 36, "site": 63, "name": 255, "mode": 20, "state": 20}
-    known = {"node": 66, "resolver": 42, "owner": 42, "deploy_id": 36, "cid": 100, "contenthash": 300}
-    known |= {"onchain": 300, "uri": 300, "behind": 255}
+    needed = {"id": 36, "stream": 200, "site_id": 36, "site": 63, "name": 255, "mode": 20, "state": 20}
+    owned = {"resolver": 42, "owner": 42, "deploy_id": 36}
+    known = {"cid": 100, "contenthash": 300, "onchain": 300, "uri": 300}
     op.create_table(
         "ens_names",
-        sa.Column("id", sa.String(36), nullable=False),
         *(sa.Column(name, sa.String(length), nullable=False) for name, length in needed.items()),
-        *(sa.Column(name, sa.String(length)) for name, length in known.items()),
+        sa.Column("node", sa.String(66)),
         sa.Column("chain_id", sa.BigInteger()),
+        *(sa.Column(name, sa.String(length)) for name, length in owned.items()),
         sa.Column("number", sa.Integer()),
+        *(sa.Column(name, sa.String(length)) for name, length in known.items()),
         sa.Column("update", json),
+        sa.Column("behind", sa.String(255)),
         sa.Column("failure", json),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("checks", sa.Integer(), nullable=False),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("failures", "checks")),
         sa.Column("flow", sa.String(36), nullable=False),
         sa.Column("linked_at", moment, nullable=False),
         *(sa.Column(name, moment) for name in ("waits_since", "asked_at", "deadline_at")),
