@@ -5,6 +5,7 @@ from app.engine.log import get_event
 from app.models import deploys, usage
 from app.signals.deploys import DeployPublished
 from app.signals.domains import DomainSyncCompleted, DomainSyncFailed
+from app.signals.ens import EnsUpdateConfirmed
 from app.signals.notifications import NotificationSent
 from app.signals.storage import UploadCompleted
 from app.signals.usage import METERS, Meter, UsageMeasured
@@ -38,6 +39,12 @@ def measure_deploy(event: DomainSyncCompleted | DomainSyncFailed) -> list[UsageM
         for meter, quantity in amounts.items()
         if not usage.measured(db, key := f"{deploy.id}:{flow}:{meter}")
     ]
+
+
+@action()
+def measure_gas(event: EnsUpdateConfirmed) -> list[UsageMeasured]:
+    """Count what a transaction of our own signer took of the chain; a wallet's is its owner's business."""
+    return _counted(event, ens_gas=event.gas_used) if event.gas_used else []
 
 
 @action()

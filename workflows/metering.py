@@ -7,6 +7,7 @@ access files instead: no event tells of a request.
 from app.engine import follow
 from app.signals.deploys import DeployPublished
 from app.signals.domains import DomainSyncCompleted, DomainSyncFailed
+from app.signals.ens import EnsUpdateConfirmed
 from app.signals.notifications import NotificationSent
 from app.signals.storage import UploadCompleted
 from app.signals.webhooks import WebhookDelivered
@@ -15,5 +16,6 @@ from tasks import usage
 follow(UploadCompleted, do=usage.measure_upload)
 follow(DeployPublished, do=usage.measure_publication)
 follow(DomainSyncCompleted | DomainSyncFailed, do=usage.measure_deploy)
+follow(EnsUpdateConfirmed, do=usage.measure_gas)
 follow(WebhookDelivered, do=usage.measure_call)
 follow(NotificationSent, do=usage.measure_message)

@@ -6,7 +6,7 @@ from typing import Any
 
 #: Said elsewhere, or for machines only: and so are ids, keys and CIDs.
 _LEFT_OUT = {"site", "number", "failure", "sha256", "profile", "intent", "meter", "unit", "text", "stage"}
-_LEFT_OUT |= {"requested_by", "mechanism", "format", "digest"}
+_LEFT_OUT |= {"requested_by", "mechanism", "format", "digest", "calldata", "deeplink", "contenthash"}
 _FOR_MACHINES = ("_id", "_key", "cid")
 #: What says by itself what it is.
 _BARE = {"urls", "hostname", "updated", "title", "reason", "recipient", "message", "name"}

@@ -14,8 +14,9 @@ Meter = Literal[
     "notifications",
     "published_bytes",
     "published_files",
+    "ens_gas",
 ]
-Unit = Literal["deploy", "byte", "request", "call", "message", "file"]
+Unit = Literal["deploy", "byte", "request", "call", "message", "file", "gas"]
 
 #: Every meter and what it counts.
 METERS: dict[Meter, Unit] = {
@@ -28,6 +29,7 @@ METERS: dict[Meter, Unit] = {
     "notifications": "message",
     "published_bytes": "byte",
     "published_files": "file",
+    "ens_gas": "gas",
 }
 
 

@@ -152,6 +152,8 @@ def test_our_signer_drafts_signs_and_watches_until_it_is_deep_enough(
     ]  # fmt: skip
     [confirmed] = told("ens.update.confirmed")
     receipt = chain.w3.eth.get_transaction_receipt(confirmed["tx_hash"])
+    [used] = api.get("/v1/usage?meter=ens_gas&site=hello").json["meters"]
+    assert (used["total"], used["unit"]) == (receipt["gasUsed"], "gas")
     assert int(confirmed["cost_wei"]) == receipt["gasUsed"] * receipt["effectiveGasPrice"]
     assert confirmed["block_hash"] == chain.w3.to_hex(receipt["blockHash"])
     assert verify() == []

@@ -9,12 +9,13 @@ from sqlalchemy import Engine
 from app.engine.rebuild import verify
 from app.services.ens.onchain import OnChain
 from app.services.ens.rpc import Rpc
-from tasks import ens_watch
+from tasks import domains, ens, ens_watch, storage
 from tests.fixtures.api import Api, hello, refused, started
 from tests.fixtures.ens_chains import Chain
+from tests.integration.api.test_dnslinks import Node
 from tests.integration.api.test_domains import later as later
 from tests.integration.api.test_domains import work as work
-from tests.integration.api.test_ens import MINE, Drain, Later, link, told
+from tests.integration.api.test_ens import MINE, Drain, Later, cid_of, link, shown, told
 from tests.integration.api.test_ens import api as api
 from tests.integration.api.test_ens_troubles import DOWN, Configure, state
 from tests.integration.api.test_ens_troubles import engine as engine
@@ -121,3 +122,23 @@ def test_a_name_whose_registration_has_run_out_is_told(api: Api, chain: Chain, w
     link(api)
     work()
     assert state(api, MINE) == ("linked", "name_expired")
+
+
+def test_where_there_is_a_node_nothing_is_asked_of_a_wallet_before_it_keeps_the_content(
+    api: Api, chain: Chain, work: Drain, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node()
+    for module in (storage, domains, ens, ens_watch):
+        monkeypatch.setattr(module, "open_ipfs", lambda: node)
+    link(api)
+    made = api.deploy()
+    work()
+    assert (shown(api)["state"], shown(api)["cid"]) == ("in_sync", None)
+    node.up = True
+    later(hours=1.2)
+    assert (shown(api)["state"], shown(api)["cid"]) == ("awaiting_signature", cid_of(api, made))
+    assert told("ens.update.prepared")[0]["warnings"] == []
+    api.delete(f"/v1/ens/{MINE}")
+    link(api)  # what it needs is pinned by then
+    work()
+    assert shown(api)["state"] == "awaiting_signature"

@@ -43,6 +43,7 @@ def test_only_metering_notices_and_clearing_up_are_not_waited_for() -> None:
         "metering:usage.measure_upload",
         "metering:usage.measure_publication",
         "metering:usage.measure_deploy",
+        "metering:usage.measure_gas",
         "metering:usage.measure_call",
         "metering:usage.measure_message",
         "notices:notifications.tell",
