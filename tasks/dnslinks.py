@@ -47,7 +47,6 @@ def write_link(event: DnsUpdateRequested) -> DnsUpdateApplied | DnsCleanupReques
         return None
     known = (link.value,) if link.value and current().attempt == 1 else None
     zone = own_zone()
-    current().check()
     change = Change(name=event.fqdn, type="TXT", values=(event.value,), ttl=TTL, was=known)
     written = zone.replace(change)
     return DnsUpdateApplied(

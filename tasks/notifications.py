@@ -18,9 +18,9 @@ from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.digests import DigestDue, DigestHeld, HeldMessage
 from app.signals.dnslinks import DnsUpdateFailed
-from app.signals.domains import DomainMisconfigured, DomainSetupCompleted, DomainSetupStalled
+from app.signals.domains import DomainMisconfigured, DomainNews
 from app.signals.ens import EnsNews
-from app.signals.leftovers import DnsCleanupFailed
+from app.signals.leftovers import LeftoverNews
 from app.signals.listeners import ListenerDisabled
 from app.signals.notifications import NotificationFailed, NotificationSent, NotificationSuppressed
 from app.signals.quiet import Reason, held_until, zone_of
@@ -33,9 +33,9 @@ MINUTE, HOUR = 60, 3600
 #: Seconds between the attempts, some eight hours in all: a mail server is mended within a working day.
 PAUSES = (30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR)
 
+#: What is told later.
 Held = tuple[NotificationSuppressed, DigestHeld]
-Hosts = DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured | DnsUpdateFailed | DnsCleanupFailed
-Named = Hosts | CertificateNews | EnsNews
+Named = DomainNews | DnsUpdateFailed | LeftoverNews | CertificateNews | EnsNews
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from app.signals.domains import (
     DomainDnsConfigured,
     DomainRemoved,
     DomainSetupAdvanced,
+    DomainSetupResumed,
     DomainVerificationRequested,
 )
 from app.signals.sites import SiteCreated
@@ -23,6 +24,8 @@ YEARS = 365 * 24 * HOURS
 #: What is not a label under the gateway's own host.
 OWN = {"mode": ["manual", "delegated"]}
 ENDS = DomainCertificateInstalled | DomainCertificateHandedOver | DomainRemoved
+#: From here on somebody is waited for.
+MOVED = DomainSetupAdvanced | DomainSetupResumed
 
 on(SiteCreated, do=domains.add_default_hostname)
 on(DomainAdded | DomainDnsConfigured, do=domains.sync_records)
@@ -32,7 +35,7 @@ on(DomainVerificationRequested, do=names.look_up, key="domain_id")
 on(DomainDnsConfigured, do=names.certify)
 on(awaited(DomainAdded, until=ENDS, by="domain_id", within=5 * YEARS), do=names.go_live, when=OWN)
 
-follow(DomainSetupAdvanced, do=names.remind, after=15 * MINUTES, name="domain_setup:remind_15min")
-follow(DomainSetupAdvanced, do=names.remind, after=4 * HOURS, name="domain_setup:remind_4h")
-follow(DomainSetupAdvanced, do=names.remind, after=24 * HOURS, name="domain_setup:remind_24h")
-follow(DomainSetupAdvanced, do=names.remind, after=72 * HOURS, name="domain_setup:remind_72h")
+follow(MOVED, do=names.remind, after=15 * MINUTES, name="domain_setup:remind_15min")
+follow(MOVED, do=names.remind, after=4 * HOURS, name="domain_setup:remind_4h")
+follow(MOVED, do=names.remind, after=24 * HOURS, name="domain_setup:remind_24h")
+follow(MOVED, do=names.remind, after=72 * HOURS, name="domain_setup:remind_72h")

@@ -12,9 +12,16 @@ from app.signals.certificates import (
 from app.signals.channels import ChannelTestRequested
 from app.signals.deploys import DeployCompleted, DeployFailed
 from app.signals.dnslinks import DnsUpdateFailed
-from app.signals.domains import DomainMisconfigured, DomainSetupCompleted, DomainSetupStalled
+from app.signals.domains import (
+    DomainMisconfigured,
+    DomainOwnershipLapsed,
+    DomainRemoved,
+    DomainSetupCompleted,
+    DomainSetupStalled,
+    DomainVerificationFailed,
+)
 from app.signals.ens import EnsNews
-from app.signals.leftovers import DnsCleanupFailed
+from app.signals.leftovers import LeftoverNews
 from app.signals.listeners import ListenerDisabled
 from app.signals.quotas import QuotaExceeded, ThresholdReached
 from tasks import notifications
@@ -27,12 +34,22 @@ follow(
     name="notices:notifications.tell@disabled",
 )
 follow(
-    DomainSetupStalled | DomainSetupCompleted | DomainMisconfigured,
+    DomainSetupStalled
+    | DomainSetupCompleted
+    | DomainMisconfigured
+    | DomainVerificationFailed
+    | DomainOwnershipLapsed,
     do=notifications.tell,
     name="notices:notifications.tell@domains",
 )
 follow(
-    DnsUpdateFailed | DnsCleanupFailed | DomainCertificateFailed | EnsNews,
+    DomainRemoved,
+    do=notifications.tell,
+    when={"reason": ["taken"]},  # not what somebody of the site did
+    name="notices:notifications.tell@taken",
+)
+follow(
+    DnsUpdateFailed | LeftoverNews | DomainCertificateFailed | EnsNews,
     do=notifications.tell,
     when={"again": [False, None]},  # it is tried again and again; some say nothing of that
     name="notices:notifications.tell@names",

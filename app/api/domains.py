@@ -16,7 +16,7 @@ from app.commands.domains import add_domain, remove_domain, verify_domain
 from app.dns.names import host_name
 from app.engine import reading
 from app.errors import NotFound
-from app.models import certificates, domains, setups
+from app.models import certificates, dnslinks, domains, setups
 from app.models.setups import Setup
 
 TAGS: Any = [{"name": "Domains", "description": "Host names, and how far their set-up is."}]
@@ -68,7 +68,7 @@ def _of(path: DomainPath) -> Setup:
 
 
 def _said(db: Any, setup: Setup) -> Any:
-    return said(setup, certificates.get(db, setup.id))
+    return said(setup, certificates.get(db, setup.id), dnslinks.get(db, setup.id))
 
 
 @v1.get("/sites/<slug>/domains", tags=TAGS, responses={200: DomainList, **problems(404)})

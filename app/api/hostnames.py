@@ -7,10 +7,12 @@ from flask import current_app
 from pydantic import BaseModel
 
 from app.api.certificates import CertificateAnswer, certificate_said
+from app.api.dnslinks import DnsLinkAnswer, link_said
 from app.api.requests import Moment
 from app.dns.records import Ours, expected_records, record_types
 from app.models.certificates import Certificate
-from app.models.setups import Setup, Tls, needed
+from app.models.dnslinks import DnsLink
+from app.models.setups import Setup, Tls, missing
 from app.signals.domains import STEPS
 
 
@@ -39,28 +41,33 @@ class SetupAnswer(BaseModel):
     step: str
     index: int
     of: int
+    stalled_at: Moment | None
     waiting_for: RecordAnswer | None
 
 
 class DomainAnswer(BaseModel):
     """A host name: three states, which do not depend on each other, one word for them all, and the records.
 
-    `next_check_at` is when its records are looked at next without anybody asking.
+    `next_check_at` is when its records are looked at next without anybody asking; `asked_at` is when a person
+    last wanted that, and has the answer once `observed_at` is not before it. There is a `dnslink` once
+    something was deployed, where `_dnslink` is delegated to our zone.
     """
 
     hostname: str
     unicode: str
     site: str
     mode: str
-    ownership: Literal["unproven", "proven"]
+    ownership: Literal["unproven", "proven", "lapsed"]
     routing: Literal["unset", "configured", "broken"]
     tls: Tls
     badge: str
     certificate: CertificateAnswer | None
+    dnslink: DnsLinkAnswer | None
     setup: SetupAnswer
     records: list[RecordAnswer]
     flow: str
     added_at: Moment
+    asked_at: Moment | None
     observed_at: Moment | None
     next_check_at: Moment | None
 
@@ -73,18 +80,20 @@ def ours() -> Ours:
     return Ours(gateway=gateway, addresses=addresses, zone=config["DNS_ZONE"])
 
 
-def said(setup: Setup, certificate: Certificate | None) -> Any:
-    """A host name, and the certificate that we get for it, in plain JSON values."""
+def said(setup: Setup, certificate: Certificate | None, link: DnsLink | None) -> Any:
+    """A host name, the certificate that we get for it, and its DNSLink, in plain JSON values."""
     records = setup.records or _unseen(setup)
-    missing = next((each for each in needed(setup, records) if each["verdict"] != "ok"), None)
+    record = missing(setup, records)
     index = STEPS.index(setup.step) if setup.step else len(STEPS)
-    waiting = None if setup.is_done or missing is None else _record(missing)
+    waiting = None if setup.is_done or record is None else _record(record)
+    step = {"step": setup.step, "index": index, "of": len(STEPS), "stalled_at": setup.stalled_at}
     names = ("hostname", "unicode", "site", "mode", "ownership", "routing", "tls", "badge", "flow")
     return DomainAnswer(
-        **{name: getattr(setup, name) for name in (*names, "added_at", "observed_at")},
+        **{name: getattr(setup, name) for name in (*names, "added_at", "asked_at", "observed_at")},
         next_check_at=setup.deadline_at,
         certificate=certificate_said(certificate) if certificate else None,
-        setup=SetupAnswer(step=setup.step, index=index, of=len(STEPS), waiting_for=waiting),
+        dnslink=link_said(link) if link else None,
+        setup=SetupAnswer.model_validate(step | {"waiting_for": waiting}),
         records=[_record(each) for each in records],
     ).model_dump(mode="json")
 

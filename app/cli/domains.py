@@ -1,15 +1,20 @@
 """`flask domains`: host names of sites, how far their set-up is, and what is wrong with their records."""
 
+from time import sleep as pause
 from typing import Any
 
 import rich_click as click
 
+from app.cli import dnslinks
 from app.cli.asking import asks
 from app.cli.output import Output, fields, table, text, when
 from app.cli.platform import Platform, at
 
 #: What is told of a certificate's times.
 _TIMES = {"valid until": "not_after", "renewed at": "renew_at", "tried again": "next_try_at"}
+#: How often it is asked whether a look has been taken, and how many seconds pass in between.
+LOOKS, BETWEEN = 60, 0.5
+UNSEEN = "It is looked at as soon as a worker is free (flask doctor). What is seen: flask domains show {}"
 EMPTY = "The site has no host name of its own: flask domains add SITE NAME."
 
 
@@ -49,11 +54,17 @@ def show(platform: Platform, out: Output, hostname: str) -> None:
 
 @domains.command("verify")
 @click.argument("hostname")
+@click.option("--no-wait", is_flag=True, help="Do not wait for what is seen.")
 @asks
-def verify(platform: Platform, out: Output, hostname: str) -> None:
-    """Look at its records now."""
+def verify(platform: Platform, out: Output, hostname: str, no_wait: bool) -> None:
+    """Look at its records now, and show what is seen."""
     found = platform.post(at("domains", hostname, "verify"))
-    out.answer(found, [f"They are looked at now. What is seen: flask domains show {text(found['hostname'])}"])
+    for _ in range(0 if no_wait else LOOKS):
+        if _is_seen(found):
+            break
+        pause(BETWEEN)
+        found = platform.get(at("domains", hostname))
+    out.answer(found, _shown(found) if _is_seen(found) else [UNSEEN.format(text(found["hostname"]))])
 
 
 @domains.command("remove")
@@ -73,6 +84,11 @@ def remove(platform: Platform, out: Output, hostname: str) -> None:
     out.answer(found, told)
 
 
+def _is_seen(found: dict[str, Any]) -> bool:
+    """Whether a look has been taken since a person wanted one."""
+    return bool(found["observed_at"] and found["asked_at"] and found["observed_at"] >= found["asked_at"])
+
+
 def _shown(found: dict[str, Any]) -> list[str]:
     setup = found["setup"]
     step = f"{setup['step']} ({setup['index'] + 1} of {setup['of']})" if setup["step"] else "done"
@@ -81,7 +97,13 @@ def _shown(found: dict[str, Any]) -> list[str]:
     said |= {"next look": when(found["next_check_at"]) if found["next_check_at"] else None}
     if found["unicode"] != found["hostname"]:
         said["shown as"] = found["unicode"]
-    return [*fields(said), *_certificate(found["certificate"]), "", *_records(found)]
+    return [
+        *fields(said),
+        *_certificate(found["certificate"]),
+        *dnslinks.about(found["dnslink"]),
+        "",
+        *_records(found),
+    ]
 
 
 def _certificate(found: dict[str, Any] | None) -> list[str]:

@@ -17,8 +17,10 @@ from app.models import integrity as integrity
 from app.models import leftovers as leftovers
 from app.models import listeners as listeners
 from app.models import notifications as notifications
+from app.models import pins as pins
 from app.models import publishing as publishing
 from app.models import quotas as quotas
+from app.models import setup_progress as setup_progress
 from app.models import setups as setups
 from app.models import sign_in as sign_in
 from app.models import sites as sites

@@ -11,7 +11,14 @@ from app.engine import Json, Timestamp, deadline, fold, folded, metadata
 from app.models import setups
 from app.models.deploys import Deploy
 from app.signals.deploys import Target
-from app.signals.dnslinks import DnsLinkSignal, DnsUpdateApplied, DnsUpdateFailed, DnsUpdateRequested
+from app.signals.dnslinks import (
+    DnsLinkSignal,
+    DnsPropagated,
+    DnsUpdateApplied,
+    DnsUpdateFailed,
+    DnsUpdateRequested,
+    PropagationFailed,
+)
 from app.signals.domains import DomainRemoved
 from app.signals.sites import SiteDeleted
 from app.signals.storage import ContentPinned
@@ -34,6 +41,12 @@ dnslinks = folded(
         Column("failure", Json(), nullable=True),
         Column("failures", Integer, nullable=False),  # one after the other
         Column("deadline_at", Timestamp(), nullable=True, index=True),  # when it is tried again
+        Column("wanted_at", Timestamp(), nullable=True),  # since when it is to lead there
+        Column("written_at", Timestamp(), nullable=True),  # when `value` was last read back
+        Column("seen", String(200), nullable=True),  # what all servers of the zone said, and when
+        Column("seen_at", Timestamp(), nullable=True),
+        Column("unseen", Json(), nullable=True),  # why what was written is not everywhere
+        Column("warnings", Json(), nullable=True),
     )
 )
 #: What an IPFS node keeps of each site: the newest content that was pinned.
@@ -70,6 +83,22 @@ class DnsLink:
     failure: dict[str, Any] | None
     failures: int
     deadline_at: datetime | None
+    wanted_at: datetime | None
+    written_at: datetime | None
+    seen: str | None
+    seen_at: datetime | None
+    unseen: dict[str, Any] | None
+    warnings: list[dict[str, Any]] | None
+
+    @property
+    def wanted(self) -> str:
+        """What it is to say."""
+        return f"dnslink=/ipfs/{self.cid}"
+
+    @property
+    def progress(self) -> str:
+        """In a word: `wanted`, `failed`, `applied`, and `seen` when all servers of the zone say it."""
+        return "seen" if self.state == "applied" and self.seen == self.wanted else self.state
 
 
 def get(db: Connection, domain_id: str) -> DnsLink | None:
@@ -133,7 +162,9 @@ def want(db: Connection, event: DnsUpdateRequested) -> None:
     wanted = {name: getattr(event, name) for name in names}
     wanted |= {"state": "wanted", "failure": None}
     before = get(db, event.domain_id)
-    failures = before.failures if before and before.deploy_id == event.deploy_id else 0
+    is_same = before is not None and before.deploy_id == event.deploy_id
+    failures = before.failures if before and is_same else 0
+    wanted["wanted_at"] = before.wanted_at if before and is_same else event.recorded.time
     wanted |= {"failures": failures, "deadline_at": _later(event, failures, least=PATIENCE)}
     if before is None:
         about = {"id": event.domain_id, "stream": event.recorded.stream}
@@ -146,7 +177,9 @@ def want(db: Connection, event: DnsUpdateRequested) -> None:
 def apply(db: Connection, event: DnsUpdateApplied) -> None:
     """The zone holds it; whether that is what is wanted now is another question."""
     done = {"state": "applied", "failure": None, "failures": 0, "deadline_at": None}
-    db.execute(_row(event).values(value=event.value))
+    warnings = [each.model_dump(mode="json") for each in event.warnings]
+    written = {"written_at": event.recorded.time, "warnings": warnings, "unseen": None}
+    db.execute(_row(event).values(value=event.value, **written))
     db.execute(_row(event).where(dnslinks.c.deploy_id == event.deploy_id).values(**done))
 
 
@@ -159,6 +192,19 @@ def fail(db: Connection, event: DnsUpdateFailed) -> None:
     failed = {"state": "failed", "failure": event.failure.model_dump(mode="json")}
     later = {"failures": link.failures + 1, "deadline_at": _later(event, link.failures)}
     db.execute(_row(event).values(**failed, **later))
+
+
+@fold(DnsPropagated)
+def see(db: Connection, event: DnsPropagated) -> None:
+    """It is everywhere."""
+    db.execute(_row(event).values(seen=event.text, seen_at=event.recorded.time, unseen=None))
+
+
+@fold(PropagationFailed)
+def miss(db: Connection, event: PropagationFailed) -> None:
+    """It is not everywhere, unless something newer was written since."""
+    failure = event.failure.model_dump(mode="json")
+    db.execute(_row(event).where(dnslinks.c.value == event.value).values(unseen=failure))
 
 
 @fold(ContentPinned)

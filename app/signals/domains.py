@@ -75,6 +75,20 @@ class DomainVerified(DomainSignal, type="domain.verified"):
     method: Literal["dns_txt"]
 
 
+class DomainVerificationFailed(DomainSignal, FailureSignal, type="domain.verification.failed"):
+    """The record that had proven a name says so no more: the failure tells what is there instead, and until
+    when it must be back.
+    """
+
+
+class DomainOwnershipLapsed(DomainSignal, type="domain.ownership.lapsed"):
+    """The proof has been gone for `gone_s` seconds. The name is served as before, but another site may take
+    it, which then has to prove that it is theirs. With the proof back, it is verified again.
+    """
+
+    gone_s: int
+
+
 class DomainDnsConfigured(DomainSignal, type="domain.dns.configured"):
     """The name leads to us, so many seconds after it was added."""
 
@@ -99,6 +113,17 @@ class DomainSetupStalled(DomainSignal, FailureSignal, type="domain.setup.stalled
     waiting_for: dict[str, Any] | None
 
 
+class DomainSetupResumed(DomainSignal, type="domain.setup.resumed"):
+    """A set-up that somebody had to be reminded of goes on at its step: they came back, or their `dns` did.
+
+    It had waited for `waited_s` seconds.
+    """
+
+    step: Step
+    by: Literal["user", "dns"]
+    waited_s: int
+
+
 class DomainMisconfigured(DomainSignal, type="domain.misconfigured"):
     """The records of a name that was served are not as they were; it is served as far as they let it. The
     `issues` are the findings, each with its code and hint.
@@ -115,13 +140,24 @@ class DomainRemoved(DomainSignal, type="domain.removed", ends="cancelled"):
     """The name leads to the site no more. `records` can be removed from DNS by its owner.
 
     `records_to_clean` stand in our own zone, and are cleared from here: of each its `name`, its `type`, and
-    the `values` that we may have written; none, where whatever stands there is ours. `reason` is `asked`, or
-    `site_deleted`.
+    the `values` that we may have written; none, where whatever stands there is ours. `reason` is `asked`,
+    `site_deleted`, or `taken`: nobody proved it any more, and another site has added it.
     """
 
     records: tuple[dict[str, str], ...] = ()
     records_to_clean: tuple[dict[str, Any], ...] = ()
     reason: str = "asked"
+
+
+#: What is told of a host name. Of one that was removed it is told where another site has taken it.
+DomainNews = (
+    DomainSetupStalled
+    | DomainSetupCompleted
+    | DomainMisconfigured
+    | DomainVerificationFailed
+    | DomainOwnershipLapsed
+    | DomainRemoved
+)
 
 
 class DomainTargetUpdated(DeploySignal, type="domain.target.updated"):

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.engine import FailureSignal
 from app.signals.domains import DomainSignal
+from app.signals.pins import UnpinFailed
 
 
 class LeftoverSignal(DomainSignal):
@@ -32,3 +33,7 @@ class DnsCleanupCompleted(LeftoverSignal, type="domain.dns_cleanup.completed"):
 
 class DnsCleanupFailed(LeftoverSignal, FailureSignal, type="domain.dns_cleanup.failed"):
     """Records of a removed name still stand in our zone. The name is removed all the same."""
+
+
+#: What is told of names and sites that are gone.
+LeftoverNews = DnsCleanupFailed | UnpinFailed

@@ -49,8 +49,21 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "domain.certificate.expiring": (
         "The certificate of {data.hostname} ends",
-        "In {data.days_left} days, at {data.not_after}. It could not be renewed: {data.failure.message}\n"
-        "What to do: {data.failure.hint}",
+        "In {data.days_left} days, at {data.not_after}. It could not be renewed: {data.why.message}\n"
+        "What to do: {data.why.hint}",
+    ),
+    "domain.setup.resumed": (
+        "{data.hostname} goes on at {data.step}",
+        "It had waited there for {data.waited_s} seconds. There is nothing to do.",
+    ),
+    "domain.ownership.lapsed": (
+        "{data.hostname} may be taken by another site",
+        "Its proof has been gone for {data.gone_s} seconds. Site {data.site} is served under it until then.\n"
+        "What to do: enter its TXT record again; flask domains show {data.hostname} says which.",
+    ),
+    "domain.removed": (
+        "{data.hostname} leads to {data.site} no more",
+        "Reason: {data.reason} (taken: another site has added it, since nobody proved it any more).",
     ),
     "domain.misconfigured": (
         "{data.hostname} does not lead here any more",
@@ -121,12 +134,14 @@ _FAILED: dict[str, str] = {
     "domain.certificate.failed": "{data.hostname} has no new certificate yet",
     "domain.certificate.reload.failed": "The proxy does not know the new certificate of {data.hostname}",
     "domain.setup.stalled": "{data.hostname} waits for you: {data.step}",
+    "domain.verification.failed": "{data.hostname} is not proven to be yours any more",
     "domain.dns_update.failed": "{label}: the DNSLink of {data.hostname} could not be written",
     "domain.dns_cleanup.failed": "What was written for {data.hostname}, which is removed, is still there",
     "domain.dns.propagation.failed": "{label}: the DNSLink of {data.hostname} is not everywhere",
     "ens.record.verification.failed": "{data.name} cannot be followed on the chain",
     "ens.update.failed": "{label}: {data.name} could not be updated",
     "ens.update.stalled": "{label}: the update of {data.name} waits for a block",
+    "storage.unpin.failed": "The IPFS node still keeps what {label} had",
     "storage.upload.failed": "{label}: the upload failed",
 }
 

@@ -20,6 +20,7 @@ ENDS = {
     "deploys": {"live", "failed", "cancelled", "superseded", "skipped", "archived"},
     "certificates": set[str](),
     "dnslinks": {"applied"},
+    "pins": {"kept"},
     "ens_names": set[str](),
     "notifications": {"sent", "failed", "suppressed"},
     "listener_versions": {"active", "paused", "disabled"},  # as people, or what they call, have left it
@@ -29,6 +30,7 @@ PASSING = {
     "deploys": set(PATIENCE),
     "certificates": {"ordering", "validating", "issued", "active", "failed"},
     "dnslinks": {"wanted", "failed"},
+    "pins": {"leaving"},
     "ens_names": {*LOOKS, "update_needed"},
     "notifications": set[str](),
     "listener_versions": set[str](),

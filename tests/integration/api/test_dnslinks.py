@@ -7,6 +7,7 @@ import pytest
 
 from app.content.car import cids
 from app.content.cid import Cid
+from app.dns.findings import Finding
 from app.engine.rebuild import verify
 from app.errors import PermanentError, PlatformError, RetryableError
 from app.services.dns.memory import MemoryZone
@@ -116,6 +117,10 @@ def test_one_name_that_fails_makes_the_deploy_partial_until_it_heals(
     missed = [each for each in deploy["targets"] if each["status"] == "failed"]
     assert [(each["kind"], each["failure"]["code"]) for each in missed] == [("dnslink", code)]
     assert (said(own, good), said(own, bad)) == (deploy["cid"], None)
+    link = api.get(f"/v1/domains/{DOCS}").json["dnslink"]
+    assert (link["state"], link["written"], link["deploy"]) == ("failed", None, deploy["number"])
+    assert (link["wanted"], link["failure"]["code"]) == (f"dnslink=/ipfs/{deploy['cid']}", code)
+    assert link["next_try_at"] > link["wanted_at"]
     for _ in range(5):
         later(hours=7)
     assert finished(api, made)[0]["partial"]
@@ -124,6 +129,10 @@ def test_one_name_that_fails_makes_the_deploy_partial_until_it_heals(
     deploy, links = finished(api, made)
     assert (deploy["partial"], links) == (False, {DOCS: "updated", BLOG: "updated"})
     assert said(own, bad) == deploy["cid"]
+    healed = api.get(f"/v1/domains/{DOCS}").json["dnslink"]
+    assert (healed["state"], healed["seen"], healed["failure"]) == ("seen", link["wanted"], None)
+    assert healed["wanted_at"] == link["wanted_at"] < healed["written_at"] <= healed["seen_at"]
+    assert [each["code"] for each in healed["warnings"]] == ["not_provided"]
     told = [each for each in recorded("notification.sent") if each.data["event_type"] == f"{UPDATE}failed"]
     assert len(told) == 1
     assert DOCS in told[0].data["title"]
@@ -229,3 +238,30 @@ def test_the_operator_is_told_that_a_name_waits_is_live_and_leads_here_no_more(
     }
     assert "_antiphon-challenge" in about["domain.setup.stalled"]["text"]
     assert "gateway.example.net" in about["domain.misconfigured"]["text"]
+
+
+def test_what_is_written_and_not_everywhere_says_so_until_it_is(
+    own: OwnZone,
+    api: Api,
+    zones: Zones,
+    work: Drain,
+    later: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_up(api, zones, work, DOCS)
+    lagging = {"verdict": "missing", "code": "not_propagated", "message": "One lags.", "hint": "Wait."}
+
+    def link_at(fqdn: str, text: str) -> Finding:
+        return Finding(subject="dnslink", name=fqdn, type="TXT", **lagging)
+
+    monkeypatch.setattr(dnslinks, "link_at", link_at)
+    made = api.deploy()
+    work()
+    assert api.get(f"/v1/domains/{DOCS}").json["dnslink"]["state"] == "applied"
+    for _ in range(9):
+        later(hours=2.3)
+    link = api.get(f"/v1/domains/{DOCS}").json["dnslink"]
+    assert (link["state"], link["failure"]["code"], link["seen"]) == ("applied", "not_propagated", None)
+    assert finished(api, made)[1] == {DOCS: "updated"}  # it was written, which is what the deploy is told
+    monkeypatch.undo()
+    assert verify() == []

@@ -1,10 +1,13 @@
 """Host names on the command line: added, shown with what is wrong, looked at, and removed."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import click
 import pytest
 
+from app.cli import dnslinks
 from tasks import names
 from tests.fixtures.simulation import Simulation
 from tests.integration.api.test_domains import HOST, Zones
@@ -34,7 +37,13 @@ def work(simulation: Simulation) -> Callable[[], None]:
     return drain
 
 
-def test_a_name_is_set_up_from_the_terminal(terminal: Any, work: Callable[[], None], zones: Zones) -> None:
+def test_a_name_is_set_up_from_the_terminal(
+    terminal: Any,
+    work: Callable[[], None],
+    zones: Zones,
+    simulation: Simulation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal("sites", "create", "hello")
     assert "no host name" in terminal("domains", "list", "hello")
     said = terminal("domains", "add", "hello", HOST)
@@ -47,11 +56,35 @@ def test_a_name_is_set_up_from_the_terminal(terminal: Any, work: Callable[[], No
     assert f"CNAME {HOST}" not in terminal("domains", "list", "hello")
     for record in terminal.json("domains", "show", HOST)["records"]:
         zones.enter(record)
-    assert HOST in terminal("domains", "verify", HOST)
-    work()
-    done = terminal("domains", "show", HOST)
+    simulation.wait(timedelta(minutes=1))
+    assert "as soon as a worker is free" in terminal("domains", "verify", HOST, "--no-wait")
+    monkeypatch.setattr("app.cli.domains.pause", lambda _seconds: work())
+    done = terminal("domains", "verify", HOST)
     assert "live" in done
+    assert "live" in terminal("domains", "show", HOST)
     assert "+ TXT" in done
     assert "CNAME" in terminal("domains", "remove", HOST)
     assert "[domain_not_found]" in terminal.error("domains", "show", HOST)
     assert "[hostname_wildcard]" in terminal.error("domains", "add", "hello", "*.example.com")
+
+
+def test_what_is_said_of_a_dnslink_is_what_is_wanted_written_and_seen() -> None:
+    trouble = {"code": "update_badkey", "message": "It does not know the key.", "hint": "Look."}
+    link = {"fqdn": "_dnslink.d1.links.test", "deploy": 2, "state": "failed", "failure": trouble}
+    link |= {
+        "wanted": "dnslink=/ipfs/new",
+        "written": "dnslink=/ipfs/old",
+        "seen": None,
+        "warnings": [trouble],
+    }
+    times = {"wanted_at": "2026-01-02T03:04:05Z", "written_at": "2026-01-01T00:00:00Z", "seen_at": None}
+    said = click.unstyle("\n".join(dnslinks.about(link | times | {"next_try_at": "2026-01-02T04:00:00Z"})))
+    for part in (
+        "could not be written (deploy #2)",
+        "dnslink=/ipfs/new, 2026-01-02",
+        "[update_badkey]",
+        "Look.",
+    ):
+        assert part in said
+    assert "seen" not in said
+    assert dnslinks.about(None) == []
