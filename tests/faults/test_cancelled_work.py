@@ -45,6 +45,7 @@ def check_the_slot_is_free(busy: ToyProcesses, toys: ModuleType) -> None:
     wait_for(lambda: flow_row(other).state == "succeeded", what="another flow to use the slot")
 
 
+@pytest.mark.parametrize("toy_processes", ["postgres"], indirect=True)
 def test_a_body_with_check_points_ends_with_the_next_beat(busy: ToyProcesses, toys: ModuleType) -> None:
     busy.takes("send", 60, checks=True)
     flow = begin(busy, toys)
@@ -59,6 +60,7 @@ def test_a_body_with_check_points_ends_with_the_next_beat(busy: ToyProcesses, to
     check_the_slot_is_free(busy, toys)
 
 
+@pytest.mark.parametrize("toy_processes", ["sqlite"], indirect=True)
 def test_a_body_without_any_is_forced_and_its_slot_is_used_again(
     busy: ToyProcesses, toys: ModuleType
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import Engine
 
 from app.cli import reactions
 from app.cli.platform import Platform
@@ -11,6 +12,12 @@ from app.errors import RetryableError
 from app.services.storage.memory import MemoryStorage
 
 NO_ID = "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+def engine(sqlite_database: Engine) -> Engine:
+    """SQLite alone: this face speaks no SQL, and the API asks the same of both databases."""
+    return sqlite_database
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
-"""The nouns of `flask`: what each lists, shows and changes, for people and machines, on both databases."""
+"""The nouns of `flask`: what each lists, shows and changes, for people and machines."""
 
 import re
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Engine, delete, update
 
 from app.commands.sites import create_site
 from app.engine import graph, log, new_id, reading, rebuild, recording, tables
@@ -13,6 +13,12 @@ from app.engine.sweep import sweep
 
 ID = "[0-9a-f-]{36}"
 NO_ID = "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+def engine(sqlite_database: Engine) -> Engine:
+    """SQLite alone: this face speaks no SQL, and the API asks the same of both databases."""
+    return sqlite_database
 
 
 @pytest.fixture

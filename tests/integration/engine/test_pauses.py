@@ -25,6 +25,8 @@ from tests.integration.engine.looking import flow_row, order, reaction_of, rows_
 
 #: Promised with the settings that everybody has.
 RECOVERED_SECONDS = 15
+#: For what is between signals and processes alone; what they say to databases is the same elsewhere.
+ON_SQLITE = pytest.mark.parametrize("toy_processes", ["sqlite"], indirect=True)
 
 
 def at_rest() -> bool:
@@ -43,7 +45,9 @@ def sending(toy_processes: ToyProcesses, toys: ModuleType, seconds: float) -> tu
     return flow, toy_processes.begun()[0].pid
 
 
-@pytest.mark.parametrize("victim", ["child", "main"])
+@pytest.mark.parametrize(
+    ("toy_processes", "victim"), [("sqlite", "child"), ("postgres", "main")], indirect=["toy_processes"]
+)
 def test_what_a_killed_worker_had_is_taken_up_within_fifteen_seconds(
     toy_processes: ToyProcesses, toys: ModuleType, victim: str
 ) -> None:
@@ -75,6 +79,7 @@ def test_a_paused_worker_that_wakes_after_its_lease_cannot_commit(
     assert set(toy_processes.effects()) == {before.id}
 
 
+@ON_SQLITE
 def test_a_body_that_works_on_without_its_lease_is_interrupted_and_its_slot_is_free(
     toy_processes: ToyProcesses, toys: ModuleType, configure: Callable[..., None]
 ) -> None:

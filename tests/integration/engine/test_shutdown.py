@@ -17,6 +17,8 @@ from tests.integration.engine.looking import flow_row, order, reaction_of, rows_
 
 #: What other work on this machine may add; the lease is longer than all of it together.
 SLACK = 3.0
+#: For what is between signals and processes alone; what they say to databases is the same elsewhere.
+ON_SQLITE = pytest.mark.parametrize("toy_processes", ["sqlite"], indirect=True)
 
 
 def gone(worker: Watched) -> Callable[[], bool]:
@@ -68,7 +70,9 @@ def test_a_decision_in_the_middle_is_made_by_another_worker(
     wait_for(gone(first), seconds=at_most, what="the worker to be gone")
 
 
-@pytest.mark.parametrize("last", [SIGTERM, SIGQUIT])
+@pytest.mark.parametrize(
+    ("toy_processes", "last"), [("postgres", SIGTERM), ("sqlite", SIGQUIT)], indirect=["toy_processes"]
+)
 def test_whoever_hurries_a_worker_on_loses_nothing(
     toy_processes: ToyProcesses, toys: ModuleType, last: Signals
 ) -> None:
@@ -91,6 +95,7 @@ def test_whoever_hurries_a_worker_on_loses_nothing(
     assert (reaction_of("toys.send").attempt, len(toy_processes.effects())) == (1, 1)
 
 
+@ON_SQLITE
 def test_a_worker_that_is_interrupted_once_lets_its_work_end(
     toy_processes: ToyProcesses, toys: ModuleType
 ) -> None:
