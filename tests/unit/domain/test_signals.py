@@ -115,6 +115,8 @@ def test_the_endings_of_a_flow_are_those_of_the_design() -> None:
         "site.deploy.cancelled": "cancelled",
         "domain.setup.completed": "succeeded",
         "domain.removed": "cancelled",
+        "domain.certificate.failed": "failed",
+        "domain.certificate.renewed": "succeeded",
         "storage.upload.failed": "failed",
         "storage.integrity.failed": "failed",
     }
