@@ -54,7 +54,7 @@ def distinct(tree: Tree) -> bool:
     return len(set(names)) == len(names) and ".git" not in names and all(distinct(item) for item in below)
 
 
-@settings(CALM, max_examples=150)
+@settings(CALM, max_examples=60)
 @given(trees(BYTES), st.randoms(use_true_random=False))
 def test_both_agree_on_any_tree_in_any_order(tree: Tree, chance: random.Random) -> None:
     entries = as_entries(tree)
@@ -62,7 +62,7 @@ def test_both_agree_on_any_tree_in_any_order(tree: Tree, chance: random.Random) 
     assert str(import_tree(entries).root) == cid_of(tree)
 
 
-@settings(CALM, max_examples=60)
+@settings(CALM, max_examples=30)
 @given(trees(PLAIN.map(str.encode)).filter(distinct))
 def test_both_agree_on_any_archive(tmp_path_factory: pytest.TempPathFactory, tree: Tree) -> None:
     files = [(name.decode(), content) for name, content in flat(tree)]

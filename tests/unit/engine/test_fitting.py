@@ -21,7 +21,7 @@ def why_not(pattern: Any, signal: type[Signal] = Drawn) -> str:
     return found.sentence(signal.type) if found else ""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(PATTERNS, EVENTS)
 def test_a_pattern_that_matches_an_event_is_never_refused(pattern: Any, seen: Any) -> None:
     of_this_type = seen | {"type": Drawn.type}

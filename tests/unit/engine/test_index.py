@@ -40,7 +40,7 @@ LISTENERS = st.lists(st.tuples(TYPE_SETS, st.none() | PATTERNS, st.integers(0, 3
 CHANGES = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5), st.booleans()), max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(LISTENERS, CHANGES, EVENTS)
 def test_the_index_finds_exactly_what_a_look_at_each_finds(listeners: Any, changes: Any, event: Any) -> None:
     index, kept = Index[int](), dict[int, Entry[int]]()
