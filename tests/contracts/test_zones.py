@@ -144,6 +144,7 @@ def test_two_writers_that_read_the_same_do_not_both_win(name_servers, monkeypatc
         ("hmac-sha256:antiphon:b3RoZXI=", "sites.test", "update_badsig"),
         (READER, "sites.test", "update_badkey"),  # what knot says to a key without the right too
         (KEY, "nowhere.example", "update_refused"),  # as it answers the question before
+        (KEY, "below.sites.test", "update_notauth"),  # which is no zone, but a part of one
     ],
 )
 def test_a_server_that_will_not_says_why_and_what_to_do(name_servers, key, zone, code):

@@ -4,6 +4,8 @@ A replacement is one message: what the name held is its condition, deleting and 
 the server does all or nothing. The server alone decides, so any number of processes may write.
 """
 
+import socket
+import time
 from collections.abc import Callable
 
 import dns.exception
@@ -73,11 +75,32 @@ class UpdatedZone:
         return int(values[0].split()[2]) if values else None
 
     def _sent(self, message: dns.message.Message) -> dns.message.Message:
-        return _spoken(
-            lambda: dns.query.tcp(message, self._server.address, self._seconds, self._server.port),
-            self.zone,
-            self._server,
-        )
+        def send() -> dns.message.Message:
+            return dns.query.tcp(message, self._server.address, self._seconds, self._server.port)
+
+        def send_signed() -> dns.message.Message:
+            try:
+                return send()
+            except dns.exception.FormError:
+                rcode = self._refused_unsigned(message)
+                if rcode == dns.rcode.NOERROR:
+                    raise
+                raise refusal(rcode, self.zone, self._server) from None
+
+        return _spoken(send_signed if message.keyring else send, self.zone, self._server)
+
+    def _refused_unsigned(self, message: dns.message.Message) -> dns.rcode.Rcode:
+        """Why a server refuses that does not sign its answer: that is believed of refusals, not of success.
+
+        Knot answers so to an update of what is no zone of its own, and servers that know no TSIG at all.
+        """
+        until = time.time() + self._seconds
+        address = (self._server.address, self._server.port)
+        with socket.create_connection(address, self._seconds) as connection:
+            connection.setblocking(False)
+            dns.query.send_tcp(connection, message, until)
+            answer, _ = dns.query.receive_tcp(connection, until, keyring=False)  # type: ignore[arg-type]  # False is “whoever”
+        return answer.rcode()
 
 
 def tsig_key(text: str) -> dns.tsig.Key:

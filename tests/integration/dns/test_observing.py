@@ -138,6 +138,7 @@ def test_what_was_entered_gets_its_verdict(name_servers, observer, host, case):
         ("docs.nowhere.test", "ownership", "nxdomain"),  # nobody registered it
         ("docs.lame.test", "ownership", "lame_delegation"),
         ("docs.refused.test", "ownership", "server_refused"),
+        ("docs.failing.test", "ownership", "servfail"),
         ("apexed.test", "routing", "cname_at_apex"),
     ],
 )
