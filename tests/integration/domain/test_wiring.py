@@ -50,6 +50,7 @@ def test_only_metering_notices_and_clearing_up_are_not_waited_for() -> None:
         "notices:notifications.tell@disabled",
         "notices:notifications.tell@domains",
         "notices:notifications.tell@names",
+        "notices:notifications.tell@taken",
         "notices:notifications.tell@certificates",
         "certificates:certificates.clear_challenge",
         "certificates:renewals.schedule",
