@@ -1,6 +1,6 @@
 """What Domains does: give a site its host name, and make its host names lead to what is live."""
 
-from app.engine import action, current, new_id
+from app.engine import Signal, action, current, new_id
 from app.models import deploys, dnslinks, domains, ens, sites
 from app.models.deploys import Deploy
 from app.services.dns import zone_name
@@ -59,7 +59,7 @@ def sync_records(
     unchanged = [domain.hostname for domain in known if domain not in led_astray]
     return [
         *updated,
-        *(_followers(deploy) if deploy.id == live else ()),
+        *(_followers(deploy, event) if deploy.id == live else ()),
         DomainSyncCompleted.of(deploy, updated=[x.hostname for x in led_astray], unchanged=unchanged),
     ]
 
@@ -71,14 +71,15 @@ def follow_pin(event: ContentPinned) -> list[DnsUpdateRequested | EnsUpdateReque
     site, deploy = sites.get(db, event.site_id), deploys.get(db, event.deploy_id)
     if not deploy or not site or site.live_deploy_id != deploy.id:
         return None
-    return _followers(deploy)
+    return _followers(deploy, event)
 
 
-def _followers(deploy: Deploy) -> list[DnsUpdateRequested | EnsUpdateRequested]:
+def _followers(deploy: Deploy, event: Signal) -> list[DnsUpdateRequested | EnsUpdateRequested]:
     """The DNSLinks and ENS names that are to follow at once: where an IPFS node is configured, they follow
-    its pin.
+    its pin. To host names that come to a live site no ENS name has anything to say.
     """
     db, zone = current().db, zone_name()
     if open_ipfs() and not dnslinks.is_pinned(db, deploy.site_id, deploy.cid):
         return []
-    return [*(dnslinks.requests(db, deploy, zone) if zone else ()), *ens.requests(db, deploy)]
+    names = [] if isinstance(event, DomainAdded | DomainDnsConfigured) else ens.requests(db, deploy)
+    return [*(dnslinks.requests(db, deploy, zone) if zone else ()), *names]

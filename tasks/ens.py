@@ -101,8 +101,10 @@ class _Update:
             if error.code != "not_authorised":
                 raise
             made = self.chain.prepare(self.link.name, self.uri)  # a wrapper owns it: the wallet knows better
+        known = self.link.update or {}
+        again = "nonce" not in known and known.get("contenthash") == self.event.contenthash
         return EnsUpdatePrepared(
-            **self.about,
+            **self.about | {"again": again},
             chain_id=made.chain_id,
             to=made.to,
             calldata=made.calldata,

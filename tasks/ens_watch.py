@@ -60,12 +60,12 @@ def look(event: EnsRecordLinked | EnsCheckRequested) -> Callable[[], list[News] 
     if link is None or chain is None:
         return None
     try:
-        facts = _seen(chain, link)
+        facts, well = _seen(chain, link), True
     except PlatformError as error:
         if isinstance(error, RetryableError) and current().attempt <= len(ASKED):
             raise
-        facts = ens.unseen(link, error, current().attempt)
-    return lambda: [*facts, *_first(link)] if ens.is_unchanged(current().db, link) else None
+        facts, well = ens.unseen(link, error, current().attempt), False
+    return lambda: [*facts, *(_first(link) if well else ())] if ens.is_unchanged(current().db, link) else None
 
 
 def _seen(chain: Ens, link: EnsName) -> Facts:
@@ -92,11 +92,11 @@ def _check_change(chain: Ens, link: EnsName, record: Record) -> None:
 
 
 def _first(link: EnsName) -> Facts:
-    """What is live is asked for as soon as a name has been looked at for the first time."""
+    """What is live is asked for as soon as a look at a name has found it well for the first time."""
     db = current().db
     site = sites.get(db, link.site_id)
     live = site and site.live_deploy_id
-    deploy = deploys.get(db, live) if live and link.state == "linked" and not link.failure else None
+    deploy = deploys.get(db, live) if live and link.state == "linked" else None
     may = deploy and (open_ipfs() is None or dnslinks.is_pinned(db, link.site_id, deploy.cid))
     return list(ens.requests(db, deploy, only=link.id)) if deploy and may else []
 

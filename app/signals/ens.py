@@ -107,8 +107,9 @@ class EnsUpdateQueued(EnsUpdateSignal, type="ens.update.queued"):
 class EnsUpdatePrepared(EnsUpdateSignal, type="ens.update.prepared"):
     """The owner's wallet has to send `calldata` to the contract `to`; `deeplink` opens a wallet with it.
 
-    It takes the place of any that was prepared before. `gas_estimate` is None where the chain would not say,
-    as for names that a wrapper owns. `warnings`: `not_provided` where no IPFS node keeps the content.
+    It takes the place of any that was prepared before; `again` says that this led there too. `gas_estimate`
+    is None where the chain would not say, as for names that a wrapper owns. `warnings`: `not_provided` where
+    no IPFS node keeps the content.
     """
 
     chain_id: int
