@@ -50,18 +50,6 @@ def updated(site: str = "a") -> str:
     return happens(SiteUpdated, site).id
 
 
-@pytest.fixture
-def drain(simulation: Simulation) -> Callable[[], None]:
-    """Work off what can be at once, in no time."""
-
-    def work() -> None:
-        simulation.write_down()
-        while simulation.messages:
-            simulation.deliver()
-
-    return work
-
-
 def wait(simulation: Simulation, seconds: float) -> None:
     """Let time pass, and work off what is due then."""
     simulation.wait(timedelta(seconds=seconds))
@@ -81,16 +69,16 @@ def kept() -> int:
 
 
 def test_so_many_of_one_entity_within_the_time(
-    wait_for: Callable[..., str], api: Api, simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], api: Api, simulation: Simulation, work: Callable[[], None]
 ) -> None:
     listener = wait_for("site.updated", count={"times": 3, "within": HOUR})
     first = [updated(), updated()]
     updated("b")
-    drain()
+    work()
     assert met() == []
     wait(simulation, HOUR + 1)
     late = [updated(), updated(), updated()]
-    drain()
+    work()
     assert met() == [("a", late)]
     assert first[0] not in late
     [told] = recorded("listener.condition_met")
@@ -99,10 +87,10 @@ def test_so_many_of_one_entity_within_the_time(
     done = api.get(f"/v1/reactions?listener={listener}&limit=100").json["items"]
     assert sorted(each["action"] for each in done) == ["deploys.cancel", *["listeners.note"] * 6]
     more = [updated(), updated()]
-    drain()
+    work()
     assert len(met()) == 1
     more.append(updated())
-    drain()
+    work()
     assert met()[1:] == [("a", more)]
     assert api.get("/v1/coverage").json["items"] == []
     again = api.post("/v1/replays", {"listener": listener})
@@ -111,80 +99,80 @@ def test_so_many_of_one_entity_within_the_time(
 
 
 def test_events_without_an_entity_are_not_counted(
-    wait_for: Callable[..., str], api: Api, simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], api: Api, simulation: Simulation, work: Callable[[], None]
 ) -> None:
     wait_for("site.updated", "listener.*", count={"times": 2, "within": HOUR})
     updated()
     for name in ("one", "two"):
         wait_for("site.deleted", name=name, count={"times": 9, "within": HOUR})
-    drain()
+    work()
     assert met() == []
     updated()
-    drain()
+    work()
     assert [entity for entity, _ in met()] == ["a"]
 
 
 def test_one_after_another_in_time_and_not_the_other_way_round(
-    wait_for: Callable[..., str], simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], simulation: Simulation, work: Callable[[], None]
 ) -> None:
     wait_for("site.updated", then={"on": ["site.deleted"], "within": HOUR})
     happens(SiteDeleted)
     one, two = updated(), updated()
     updated("b")
-    drain()
+    work()
     assert met() == []
     then = happens(SiteDeleted).id
-    drain()
+    work()
     assert met() == [("a", [two, then])]
     wait(simulation, HOUR + 1)
     happens(SiteDeleted, "b")
-    drain()
+    work()
     assert len(met()) == 1
     assert one
 
 
 def test_what_is_noted_late_and_out_of_order_counts_as_it_happened(
-    wait_for: Callable[..., str], simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], simulation: Simulation, work: Callable[[], None]
 ) -> None:
     listener = wait_for("site.updated", then={"on": ["site.deleted"], "within": HOUR})
     first, then = happens(SiteUpdated), happens(SiteDeleted)
-    with recording("test") as work:
-        assert conditions.note(work.db, listener, then) is None
-        assert conditions.note(work.db, listener, then) is None
-        found = conditions.note(work.db, listener, first)
+    with recording("test") as asked:
+        assert conditions.note(asked.db, listener, then) is None
+        assert conditions.note(asked.db, listener, then) is None
+        found = conditions.note(asked.db, listener, first)
     assert found is not None
     assert found.events == (first.id, then.id)
-    drain()
+    work()
 
 
 def test_what_stays_away_is_told_at_its_time_and_only_then(
-    wait_for: Callable[..., str], simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], simulation: Simulation, work: Callable[[], None]
 ) -> None:
     wait_for("site.updated", unless={"on": ["site.deleted"], "within": 600})
     missed = updated()
     updated("b")
     happens(SiteDeleted, "b")
     happens(SiteDeleted, "c")
-    drain()
+    work()
     wait(simulation, 590)
     assert met() == []
     wait(simulation, 20)
     assert met() == [("a", [missed])]
     happens(SiteDeleted)
-    drain()
+    work()
     assert len(met()) == 1
     assert verify() == []
 
 
 def test_what_a_condition_is_about_survives_pauses_changes_and_removal(
-    wait_for: Callable[..., str], api: Api, simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], api: Api, simulation: Simulation, work: Callable[[], None]
 ) -> None:
     listener = wait_for("site.updated", count={"times": 2, "within": HOUR})
     updated()
-    drain()
+    work()
     api.post(f"/v1/listeners/{listener}/pause", {})
     updated()
-    drain()
+    work()
     assert met() == []
     api.post(f"/v1/listeners/{listener}/resume", {})
     wait(simulation, 5)
@@ -193,12 +181,12 @@ def test_what_a_condition_is_about_survives_pauses_changes_and_removal(
     assert api.patch(f"/v1/listeners/{listener}", wider).json["count"] is None
     updated()
     happens(SiteDeleted)
-    drain()
+    work()
     assert len(met()) == 2
     updated()
     assert api.delete(f"/v1/listeners/{listener}").status_code == 204
     happens(SiteDeleted)
-    drain()
+    work()
     assert len(met()) == 2
     with reading() as db:
         row = newest(db, listener)
@@ -207,12 +195,12 @@ def test_what_a_condition_is_about_survives_pauses_changes_and_removal(
 
 
 def test_what_nothing_can_count_any_more_is_forgotten(
-    wait_for: Callable[..., str], simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], simulation: Simulation, work: Callable[[], None]
 ) -> None:
     wait_for("site.updated", count={"times": 3, "within": HOUR})
     for site in "abc":
         updated(site)
-    drain()
+    work()
     assert kept() == 3
     assert not conditions.forget_old()
     assert kept() == 3
@@ -222,25 +210,25 @@ def test_what_nothing_can_count_any_more_is_forgotten(
 
 
 def test_many_at_once_from_several_flows_meet_it_once_for_each(
-    wait_for: Callable[..., str], simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], simulation: Simulation, work: Callable[[], None]
 ) -> None:
     wait_for("site.updated", count={"times": 4, "within": HOUR}, for_each=None)
     for number in range(12):
         updated(f"site-{number % 5}")
-    drain()
+    work()
     found = met()
     assert [entity for entity, _ in found] == ["", "", ""]
     assert len({event for _, events in found for event in events}) == 12
 
 
 def test_one_that_hears_everything_does_not_count_itself(
-    wait_for: Callable[..., str], simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], simulation: Simulation, work: Callable[[], None]
 ) -> None:
     wait_for("**", count={"times": 2, "within": HOUR}, for_each=None)
     updated()
-    drain()
+    work()
     updated()
-    drain()
+    work()
     assert len(met()) == 1
 
 
@@ -293,14 +281,14 @@ def test_what_can_never_be_met_is_refused(api: Api, more: dict[str, Any], code: 
 
 
 def test_parameters_are_those_of_what_is_met(
-    wait_for: Callable[..., str], api: Api, simulation: Simulation, drain: Callable[[], None]
+    wait_for: Callable[..., str], api: Api, simulation: Simulation, work: Callable[[], None]
 ) -> None:
     do = {"action": "deploys.cancel", "with": {"site": "$.data.entity"}}
     wait_for("site.created", count={"times": 2, "within": HOUR}, for_each="data.name", do=do)
     at_begin = now()
     for slug in ("one", "two"):
         api.post("/v1/sites", {"slug": slug, "name": "hello"})
-    drain()
+    work()
     [told] = recorded("listener.condition_met")
     assert told.data["entity"] == "hello"
     assert told.time - at_begin < timedelta(minutes=1)

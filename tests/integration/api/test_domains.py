@@ -1,7 +1,6 @@
 """Host names of people's own: set up step by step, with a zone that changes while nobody is there."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from app.dns.records import Expected, asked_types
 from app.engine.rebuild import verify
 from tasks import names
 from tests.fixtures.api import Api, hello, recorded, refused, started
-from tests.fixtures.simulation import Simulation
+from tests.fixtures.working_off import later as later
+from tests.fixtures.working_off import work as work
 from tests.integration.api.test_gateway_process import get as visit
 from tests.unit.content.forge import SITE
 
@@ -63,28 +63,6 @@ def zones(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zones]:
     found = Zones()
     monkeypatch.setattr(names, "observer", lambda: found)
     return found
-
-
-@pytest.fixture
-def work(simulation: Simulation) -> Drain:
-    """Work off what can be at once, in no time."""
-
-    def drain() -> None:
-        simulation.write_down()
-        while simulation.messages:
-            simulation.deliver()
-
-    return drain
-
-
-@pytest.fixture
-def later(simulation: Simulation, work: Drain) -> Callable[..., None]:
-    def pass_by(**time: float) -> None:
-        simulation.wait(timedelta(**time))
-        simulation.sweep()
-        work()
-
-    return pass_by
 
 
 def add(api: Api, typed: str = HOST, site: str = "hello") -> Any:

@@ -25,18 +25,6 @@ def known_in_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_URL", "https://sites.example.net")
 
 
-@pytest.fixture
-def work(simulation: Simulation) -> Callable[[], None]:
-    """Work off what can be at once; looks go on for as long as a name is there."""
-
-    def drain() -> None:
-        simulation.write_down()
-        while simulation.messages:
-            simulation.deliver()
-
-    return drain
-
-
 def test_a_name_is_set_up_from_the_terminal(
     terminal: Any,
     work: Callable[[], None],
