@@ -25,7 +25,7 @@ from tests.fixtures.databases import empty
 from tests.fixtures.schedules import Plan, explore, seeds
 from tests.fixtures.simulation import KINDS, Simulation
 
-SEEDS = seeds(range(16))
+SEEDS = seeds(range(12))
 BLOCKS = 4
 
 discover("app.models", "tasks", "workflows")
