@@ -4,13 +4,14 @@ from collections import Counter
 
 from sqlalchemy import Connection, literal_column, select
 
+from app.engine.listeners import LISTENERS
 from app.engine.signal import Event
 from app.engine.tables import reactions
 
 #: How often one listener may answer in one stream along one line of causes, and how long such a line may be.
 MOST_REPEATS, DEEPEST = 8, 100
-#: The same in all streams, where only followers led there: those who tell and count hear each other at every
-#: turn, and each further turn would be many more reactions.
+#: The same in all streams, of a listener that people configured, where only followers led there: those who
+#: tell hear each other at every turn, and each further turn would be many more reactions.
 MOST_ECHOES = 2
 
 
@@ -23,22 +24,21 @@ class Rounds:
 
     def cut(self, listener: str, event: Event, parent: str | None) -> str | None:
         """Why a listener may not answer an event that the reaction `parent` recorded; None when it may."""
-        most = MOST_ECHOES if event.follower else MOST_REPEATS
+        echo = event.follower and LISTENERS.get(listener) is None
+        most = MOST_ECHOES if echo else MOST_REPEATS
         if event.depth < most:
             return None
         if event.depth > DEEPEST:
             return f"{event.depth} reactions led here one by one; at most {DEEPEST} may"
-        if parent is None or self._times(listener, event, parent) < most:
+        if parent is None:
             return None
-        return f"{listener} has answered {most} times along this line of causes"
-
-    def _times(self, listener: str, event: Event, parent: str) -> int:
         if parent not in self._lines:
             self._lines[parent] = _line(self._db, parent)
         line = self._lines[parent]
-        if event.follower:
-            return sum(times for (name, _), times in line.items() if name == listener)
-        return line[listener, event.stream]
+        times = line[listener, event.stream]
+        if echo:
+            times = sum(often for (name, _), often in line.items() if name == listener)
+        return None if times < most else f"{listener} has answered {most} times along this line of causes"
 
 
 def _line(db: Connection, reaction: str) -> Counter[tuple[str, str]]:
