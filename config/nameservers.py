@@ -3,11 +3,17 @@
 import base64
 import re
 from ipaddress import ip_address
+from urllib.parse import parse_qsl
 
 from pydantic import ValidationInfo
 
 _ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1")
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+#: What each backend has to be told.
+_NEEDED = {
+    "rfc2136": ("dns_zone", "dns_server", "dns_update_key"),
+    "lexicon": ("dns_zone", "dns_provider", "dns_provider_options"),
+}
 
 
 def split(server: str) -> tuple[str, int]:
@@ -59,9 +65,17 @@ def key(text: str) -> str:
 
 
 def complete(backend: str, info: ValidationInfo) -> str:
-    """The backend; `rfc2136` only where it is told which zone to change, where, and with which key."""
-    names = ("dns_zone", "dns_server", "dns_update_key")
+    """The backend; one that changes a zone only where it is told which, where, and with which key."""
+    names = _NEEDED.get(backend, ())
     missing = [name.upper() for name in names if name in info.data and not info.data[name]]
-    if backend == "rfc2136" and missing:
-        raise ValueError(f"rfc2136 needs {', '.join(missing)} too")
+    if missing:
+        raise ValueError(f"{backend} needs {', '.join(missing)} too")
     return backend
+
+
+def options(text: str) -> str:
+    """Names and values as in a query string, each name once."""
+    pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True) if text else []
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("names something twice")
+    return text

@@ -18,6 +18,7 @@ GIB = 1024**3
 #: Settings that hold passwords: what they are is never told.
 SECRET = (
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "KUBO_API", "DNS_UPDATE_KEY"),
+    "DNS_PROVIDER_OPTIONS",
     *("ENS_RPC", "ENS_SIGNER_KEY"),
 )
 
@@ -150,11 +151,22 @@ class Settings(BaseSettings):
     dns_update_key: Annotated[str, AfterValidator(nameservers.key)] = Field(
         "", description="The TSIG key that signs updates: hmac-sha256:name:base64-secret.", repr=False
     )
-    dns_backend: Annotated[Literal["manual", "rfc2136", "memory"], AfterValidator(nameservers.complete)] = (
-        Field(
-            "manual",
-            description="How DNS_ZONE changes: rfc2136, manual (people are told what to enter), or memory.",
-        )
+    dns_provider: str = Field(
+        "",
+        pattern=r"^\w*$",
+        description="Who has DNS_ZONE, by dns-lexicon's names: cloudflare ...",
+    )
+    dns_provider_options: Annotated[str, AfterValidator(nameservers.options)] = Field(
+        "",
+        description="What dns-lexicon wants to know of it, as a query string: auth_token=...",
+        repr=False,
+    )
+    dns_backend: Annotated[
+        Literal["manual", "rfc2136", "lexicon", "memory"], AfterValidator(nameservers.complete)
+    ] = Field(
+        "manual",
+        description="How DNS_ZONE changes: rfc2136, lexicon (a provider's own API), manual (people are told "
+        "what to enter), or memory.",
     )
     acme_directory: Annotated[str, AfterValidator(certificates.directory)] = Field(
         "",

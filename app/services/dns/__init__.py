@@ -1,6 +1,6 @@
 """DNS: looking at names from both sides, and changing the zone that is ours. DNS_BACKEND chooses how."""
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from app.dns.diagnosis import diagnose
 from app.dns.findings import Finding
@@ -36,6 +36,12 @@ def own_zone() -> OwnZone:
         return shared_zone(settings.dns_zone)
     if settings.dns_backend == "manual":
         return ManualZone(settings.dns_zone, resolver())
+    if settings.dns_backend == "lexicon":
+        from app.services.dns.hosted import HostedZone  # which takes long to load
+
+        return HostedZone(
+            settings.dns_zone, settings.dns_provider, dict(parse_qsl(settings.dns_provider_options))
+        )
     server = Server(*split(settings.dns_server.partition(",")[0]))
     return UpdatedZone(settings.dns_zone, server, settings.dns_update_key)
 

@@ -40,12 +40,12 @@ class OwnZone(Protocol):
     Errors besides those of each method: InvalidInput `not_in_zone` for a name of another zone; RetryableError
     `dns_unreachable` or `update_failed` when the server cannot; PermanentError `update_refused`,
     `update_notauth`, `update_badkey`, `update_badsig`, `update_badtime` or `update_unsupported` when it will
-    not.
+    not; of a provider `provider_busy`, `provider_denied` and `provider_unknown`.
     """
 
     @property
     def name(self) -> str:
-        """What facts call the backend: `rfc2136`, `memory`, `manual`."""
+        """What facts call the backend: `rfc2136`, `lexicon`, `memory`, `manual`."""
 
     @property
     def zone(self) -> str:
