@@ -12,18 +12,20 @@ from app.api.requests import Moment
 from app.dns.records import Ours, expected_records, record_types
 from app.models.certificates import Certificate
 from app.models.dnslinks import DnsLink
-from app.models.setups import Setup, Tls, missing
+from app.models.setups import Setup, Tls, is_needed, missing
 from app.signals.domains import STEPS
 
 
 class RecordAnswer(BaseModel):
-    """A record that is needed. `found` is what the name's own servers say, `resolver` what a public one does.
+    """A record. `found` is what the name's own servers say, `resolver` what a public one does. What is not
+    `needed` can be left away: visitors come without it.
 
     `verdict` is `ok`, or says what is wrong, by `code`; `hint` what to do. Before anybody has looked it is
     `unknown`.
     """
 
     purpose: str
+    needed: bool
     name: str
     type: str
     expected: list[str]
@@ -85,7 +87,7 @@ def said(setup: Setup, certificate: Certificate | None, link: DnsLink | None) ->
     records = setup.records or _unseen(setup)
     record = missing(setup, records)
     index = STEPS.index(setup.step) if setup.step else len(STEPS)
-    waiting = None if setup.is_done or record is None else _record(record)
+    waiting = None if setup.is_done or record is None else _record(setup, record)
     step = {"step": setup.step, "index": index, "of": len(STEPS), "stalled_at": setup.stalled_at}
     names = ("hostname", "unicode", "site", "mode", "ownership", "routing", "tls", "badge", "flow")
     return DomainAnswer(
@@ -94,13 +96,13 @@ def said(setup: Setup, certificate: Certificate | None, link: DnsLink | None) ->
         certificate=certificate_said(certificate) if certificate else None,
         dnslink=link_said(link) if link else None,
         setup=SetupAnswer.model_validate(step | {"waiting_for": waiting}),
-        records=[_record(each) for each in records],
+        records=[_record(setup, each) for each in records],
     ).model_dump(mode="json")
 
 
-def _record(found: dict[str, Any]) -> RecordAnswer:
+def _record(setup: Setup, found: dict[str, Any]) -> RecordAnswer:
     same = {name: found[name] for name in ("name", "type", "expected", "resolver", "verdict", "code")}
-    said = {"purpose": found["subject"], "found": found["authoritative"]}
+    said = {"purpose": found["subject"], "found": found["authoritative"], "needed": is_needed(setup, found)}
     return RecordAnswer(**same, **said, message=found["message"], hint=found["hint"])
 
 

@@ -15,6 +15,11 @@ _TIMES = {"valid until": "not_after", "renewed at": "renew_at", "tried again": "
 #: How often it is asked whether a look has been taken, and how many seconds pass in between.
 LOOKS, BETWEEN = 60, 0.5
 UNSEEN = "It is looked at as soon as a worker is free (flask doctor). What is seen: flask domains show {}"
+#: What a record is for without which a name can be used.
+OPTIONAL = {
+    "dnslink": "Visitors do not need it: it lets IPFS find the site under this name.",
+    "challenge": "It lets certificates be had without port 80.",
+}
 EMPTY = "The site has no host name of its own: flask domains add SITE NAME."
 
 
@@ -123,9 +128,10 @@ def _records(found: dict[str, Any]) -> list[str]:
     """Each record with what was found; below it what is wrong, and what to do."""
     lines = []
     for each in found["records"]:
-        mark = {"ok": "+", "unknown": "?"}.get(each["verdict"], "!")
+        mark = {"ok": "+", "unknown": "?"}.get(each["verdict"], "!" if each["needed"] else "-")
         lines.append(f"{mark} {each['type']:6} {text(each['name'])}  {text(each['expected'])}")
         if each["verdict"] not in ("ok", "unknown"):
+            lines += [] if each["needed"] else [f"  {OPTIONAL[each['purpose']]}"]
             lines.append(f"  {text(each['message'])} [{each['code']}]")
             lines.append(f"  {text(each['hint'])}")
     return lines

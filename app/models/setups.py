@@ -2,7 +2,7 @@
 records are looked at next. `setup_progress` has how facts move them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -158,8 +158,16 @@ def note_tls(db: Connection, domain_id: str, tls: Tls) -> None:
     db.execute((query.where(setups.c.tls.not_in(SERVED)) if stays else query).values(tls=tls))
 
 
+def is_needed(setup: Setup, found: Mapping[str, Any]) -> bool:
+    """Whether a name cannot be used without the record: DNSLink of a zone of somebody's own is advice, and so
+    is the delegation of an authority's challenge.
+    """
+    subjects = ("ownership", "routing", *(("dnslink",) if setup.mode == "delegated" else ()))
+    return found["subject"] in subjects
+
+
 def needed(setup: Setup, findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The findings that a set-up's step depends on; DNSLink of a zone of somebody's own is advice."""
+    """The findings that a set-up's step depends on."""
     subjects = {"prove": ("ownership",), "point": ("routing",)}.get(setup.step, ("ownership", "routing"))
     subjects = subjects if setup.ownership == "proven" else ("ownership", *subjects)
     delegated = ("dnslink",) if setup.mode == "delegated" and setup.step == "point" else ()

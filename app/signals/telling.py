@@ -7,9 +7,12 @@ from typing import Any
 #: Said elsewhere, or for machines only: and so are ids, keys and CIDs.
 _LEFT_OUT = {"site", "number", "failure", "sha256", "profile", "intent", "meter", "unit", "text", "stage"}
 _LEFT_OUT |= {"requested_by", "mechanism", "format", "digest", "calldata", "deeplink", "contenthash"}
+_LEFT_OUT |= {"order_url", "token", "key_authorization", "start", "end"}
 _FOR_MACHINES = ("_id", "_key", "cid")
 #: What says by itself what it is.
 _BARE = {"urls", "hostname", "updated", "title", "reason", "recipient", "message", "name"}
+#: What stays as it is for any number.
+_COUNTS = {"damaged"}
 _LONGEST = 70
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -51,7 +54,7 @@ def _phrases(data: Mapping[str, Any]) -> Iterator[str]:
         if name in _LEFT_OUT or name.endswith(_FOR_MACHINES) or value in (None, "", [], {}):
             continue
         if isinstance(value, bool):
-            yield name if value else f"not {name}"
+            yield from [name.replace("_", " ")] if value else []
         elif isinstance(value, int):
             yield from _number(name, value)
         elif isinstance(value, str):
@@ -78,7 +81,8 @@ def _number(name: str, value: int) -> Iterator[str]:
     elif name.startswith("new_"):
         yield counted(value, f"new {name.removeprefix('new_').removesuffix('s')}")
     else:
-        yield counted(value, name.replace("_", " ").removesuffix("s"))
+        words = name.replace("_", " ")
+        yield f"{value:,} {words}" if words in _COUNTS else counted(value, words.removesuffix("s"))
 
 
 def _printable(value: str) -> str:

@@ -56,6 +56,24 @@ def test_a_name_is_set_up_from_the_terminal(
     assert "[hostname_wildcard]" in terminal.error("domains", "add", "hello", "*.example.com")
 
 
+@pytest.fixture
+def with_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DNS_ZONE", "links.example.net")
+
+
+@pytest.mark.usefixtures("with_a_zone", "zones")
+def test_what_visitors_do_without_is_told_apart(terminal: Any, work: Callable[[], None]) -> None:
+    terminal("sites", "create", "hello")
+    terminal("domains", "add", "hello", HOST)
+    work()
+    shown = terminal("domains", "show", HOST)
+    assert f"! CNAME  _dnslink.{HOST}" in shown
+    assert f"- CNAME  _acme-challenge.{HOST}" in shown
+    assert "without port 80" in shown
+    said = {each["purpose"]: each["needed"] for each in terminal.json("domains", "show", HOST)["records"]}
+    assert said == {"ownership": True, "routing": True, "dnslink": True, "challenge": False}
+
+
 def test_what_is_said_of_a_dnslink_is_what_is_wanted_written_and_seen() -> None:
     trouble = {"code": "update_badkey", "message": "It does not know the key.", "hint": "Look."}
     link = {"fqdn": "_dnslink.d1.links.test", "deploy": 2, "state": "failed", "failure": trouble}

@@ -84,7 +84,7 @@ def test_a_measurement_is_said_in_its_unit():
 
 
 def test_truth_is_said_as_a_word():
-    assert tell({"partial": True, "forced": False}) == ["partial", "not forced"]
+    assert tell({"partial": True, "forced": False, "damaged": 2}) == ["partial", "2 damaged"]
 
 
 def test_a_phrase_has_an_end_and_holds_nothing_that_moves_a_cursor():
