@@ -16,37 +16,17 @@ from app.signals.ens import (
     EnsRecordLinked,
     EnsRecordVerified,
     EnsUpdateConfirmed,
-    EnsUpdateFailed,
-    EnsUpdateIncluded,
-    EnsUpdateReorged,
-    EnsUpdateReplaced,
     EnsUpdateRequested,
-    EnsUpdateStalled,
-    EnsUpdateSubmitted,
     EnsVerificationFailed,
     update_fields,
 )
 
 #: Seconds between the attempts to ask the chain.
 ASKED = (2, 10)
-#: Seconds after which a transaction that is in no block has stalled.
-STALLED = 600
 #: The folder without files, for which a signer's permission is asked where nothing is live yet.
 EMPTY = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"
 
-News = (
-    EnsRecordVerified
-    | EnsVerificationFailed
-    | EnsRecordDrifted
-    | EnsUpdateRequested
-    | EnsUpdateSubmitted
-    | EnsUpdateReplaced
-    | EnsUpdateIncluded
-    | EnsUpdateConfirmed
-    | EnsUpdateFailed
-    | EnsUpdateStalled
-    | EnsUpdateReorged
-)
+News = EnsRecordVerified | EnsVerificationFailed | EnsRecordDrifted | EnsUpdateRequested | EnsUpdateConfirmed
 Facts = list[Any]
 Said = dict[str, Any]
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from app.engine import Json, Timestamp, deadline, fold, folded, metadata
 from app.models import setups
-from app.models.rows import one
+from app.models.rows import later, one, pause_after
 from app.signals.certificates import (
     CertificateSignal,
     DomainCertificateChallengePresented,
@@ -150,7 +150,7 @@ def soonest(certificate: Certificate) -> datetime | None:
 @fold(DomainCertificateRequested)
 def begin(db: Connection, event: DomainCertificateRequested) -> None:
     """One is wanted; what is installed stays."""
-    wanted: dict[str, Any] = {"state": "ordering", "deadline_at": _later(event, PATIENCE)}
+    wanted: dict[str, Any] = {"state": "ordering", "deadline_at": later(event, PATIENCE)}
     if get(db, event.domain_id) is None:
         about = {name: getattr(event, name) for name in ("site_id", "site", "hostname")}
         about |= {"id": event.domain_id, "stream": event.recorded.stream}
@@ -190,7 +190,7 @@ def take(db: Connection, event: DomainCertificateInstalled) -> None:
     over |= {"token": "", "key_authorization": "", "ended": False, "renew_at": None, "ari": None}
     said = {"issuer": event.issuer, "serial": event.serial, "check_s": 0}
     times = {name: datetime.fromisoformat(getattr(event, name)) for name in ("not_before", "not_after")}
-    _change(db, event, state="active", **over, **said, **times, deadline_at=_later(event, PATIENCE))
+    _change(db, event, state="active", **over, **said, **times, deadline_at=later(event, PATIENCE))
     setups.note_tls(db, event.domain_id, "active")
 
 
@@ -220,11 +220,11 @@ def fail(db: Connection, event: DomainCertificateFailed) -> None:
     found = get(db, event.domain_id)
     if found is None or found.state == "active":
         return
-    pause = PAUSES[min(found.failures, len(PAUSES) - 1)]
+    pause = pause_after(PAUSES, found.failures)
     seconds = max(pause, event.failure.evidence.get("retry_after") or 0)
-    later = {"failures": found.failures + 1, "deadline_at": _later(event, seconds)}
+    again = {"failures": found.failures + 1, "deadline_at": later(event, seconds)}
     failure = event.failure.model_dump(mode="json")
-    _change(db, event, state="failed", failure=failure, failed_at=event.recorded.time, **later)
+    _change(db, event, state="failed", failure=failure, failed_at=event.recorded.time, **again)
     setups.note_tls(db, event.domain_id, "failed")
 
 
@@ -266,12 +266,8 @@ def wanted(db: Connection, found: Certificate, by: Any) -> DomainCertificateRequ
 
 def _next_look(event: CertificateSignal, due: datetime | None, check_s: int) -> datetime | None:
     """The earlier of both; a check of 0 seconds is none."""
-    looks = [_later(event, check_s)] if check_s else []
+    looks = [later(event, check_s)] if check_s else []
     return min([*looks, *([due] if due else [])], default=None)
-
-
-def _later(event: CertificateSignal, seconds: float) -> datetime:
-    return event.recorded.time + timedelta(seconds=seconds)
 
 
 def _change(db: Connection, event: CertificateSignal, **values: Any) -> None:

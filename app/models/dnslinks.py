@@ -1,7 +1,7 @@
 """The DNSLinks in our own zone: which deploy each is to lead to, what it says, and when it is tried again."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Row, String, Table, delete, insert, select, update
@@ -10,6 +10,7 @@ from app.dns.records import DNSLINK_LABEL, delegated_name
 from app.engine import Json, Timestamp, deadline, fold, folded, metadata
 from app.models import setups
 from app.models.deploys import Deploy
+from app.models.rows import later, pause_after
 from app.signals.deploys import Target
 from app.signals.dnslinks import (
     DnsLinkSignal,
@@ -165,7 +166,8 @@ def want(db: Connection, event: DnsUpdateRequested) -> None:
     is_same = before is not None and before.deploy_id == event.deploy_id
     failures = before.failures if before and is_same else 0
     wanted["wanted_at"] = before.wanted_at if before and is_same else event.recorded.time
-    wanted |= {"failures": failures, "deadline_at": _later(event, failures, least=PATIENCE)}
+    seconds = max(pause_after(PAUSES, failures), PATIENCE)
+    wanted |= {"failures": failures, "deadline_at": later(event, seconds)}
     if before is None:
         about = {"id": event.domain_id, "stream": event.recorded.stream}
         db.execute(insert(dnslinks).values(**about, **wanted))
@@ -190,8 +192,8 @@ def fail(db: Connection, event: DnsUpdateFailed) -> None:
     if link is None or link.deploy_id != event.deploy_id:
         return
     failed = {"state": "failed", "failure": event.failure.model_dump(mode="json")}
-    later = {"failures": link.failures + 1, "deadline_at": _later(event, link.failures)}
-    db.execute(_row(event).values(**failed, **later))
+    again = later(event, pause_after(PAUSES, link.failures))
+    db.execute(_row(event).values(**failed, failures=link.failures + 1, deadline_at=again))
 
 
 @fold(DnsPropagated)
@@ -234,11 +236,6 @@ def try_again(_db: Connection, row: Row[Any], _now: datetime) -> DnsUpdateReques
     names = ("site_id", "site", "deploy_id", "number", "hostname", "cid", "fqdn")
     about = {name: getattr(link, name) for name in names}
     return DnsUpdateRequested(domain_id=link.id, **about, again=True)
-
-
-def _later(event: DnsLinkSignal, failures: int, least: float = 0) -> datetime:
-    seconds = max(PAUSES[min(failures, len(PAUSES) - 1)], least)
-    return event.recorded.time + timedelta(seconds=seconds)
 
 
 def _row(event: DnsLinkSignal) -> Any:

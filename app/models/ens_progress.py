@@ -1,12 +1,12 @@
 """How facts move linked ENS names from state to state, and how long each may stay there."""
 
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, update
 
 from app.engine import Signal, fold
 from app.models.ens import ens_names, get
+from app.models.rows import later, pause_after
 from app.signals.ens import (
     EnsCheckRequested,
     EnsRecordDrifted,
@@ -50,7 +50,7 @@ def link(db: Connection, event: EnsRecordLinked) -> None:
     recorded = event.recorded
     same = {name: getattr(event, name) for name in ("site_id", "site", "name", "mode")}
     where = {"id": event.ens_id, "stream": recorded.stream, "flow": recorded.flow}
-    times = {"linked_at": recorded.time, "deadline_at": _later(event, LOOKS["linked"], 0)}
+    times = {"linked_at": recorded.time, "deadline_at": later(event, pause_after(LOOKS["linked"], 0))}
     counts = {"state": "linked", "failures": 0, "checks": 0}
     db.execute(insert(ens_names).values(**same, **where, **times, **counts))
 
@@ -76,7 +76,7 @@ def look_later(db: Connection, event: EnsCheckRequested) -> None:
     asked = {"asked_at": event.recorded.time} if event.by == "user" else {}
     checks = known.checks + 1 if event.by == "schedule" else 0
     pauses = LOOKS.get(known.state, PAUSES)
-    _change(db, event, **asked, checks=checks, deadline_at=_later(event, pauses, checks))
+    _change(db, event, **asked, checks=checks, deadline_at=later(event, pause_after(pauses, checks)))
 
 
 @fold(EnsRecordVerified)
@@ -119,8 +119,7 @@ def want(db: Connection, event: EnsUpdateRequested) -> None:
     if known.deploy_id != event.deploy_id:
         wanted |= {"failures": 0, "failure": None, "checks": 0}
     if known.state not in ("pending", "stuck"):
-        later = event.recorded.time + timedelta(seconds=PATIENCE)
-        wanted |= {"state": "update_needed", "deadline_at": later}
+        wanted |= {"state": "update_needed", "deadline_at": later(event, PATIENCE)}
     _change(db, event, **wanted)
 
 
@@ -135,7 +134,7 @@ def queue(db: Connection, event: EnsUpdateQueued) -> None:
         behind=event.behind,
         failure=None,
         checks=checks + 1,
-        deadline_at=_later(event, QUEUED, checks),
+        deadline_at=later(event, pause_after(QUEUED, checks)),
     )
 
 
@@ -209,25 +208,28 @@ def fail(db: Connection, event: EnsUpdateFailed) -> None:
         return
     over = {"update": None} if event.tx_hash else {}
     if known.deploy_id == event.deploy_id:
-        later = {"failures": known.failures + 1, "deadline_at": _later(event, PAUSES, known.failures)}
+        again = later(event, pause_after(PAUSES, known.failures))
         failure = {"failure": event.failure.model_dump(mode="json"), "behind": None}
-        _change(db, event, state="update_needed", **over, **failure, **later)
+        _change(
+            db,
+            event,
+            state="update_needed",
+            **over,
+            **failure,
+            failures=known.failures + 1,
+            deadline_at=again,
+        )
     elif over:
         _change(db, event, **over, **_soon(event))
 
 
 def _in(state: str, event: Signal) -> dict[str, Any]:
     """A state, and its first look."""
-    return {"state": state, "checks": 0, "deadline_at": _later(event, LOOKS[state], 0)}
+    return {"state": state, "checks": 0, "deadline_at": later(event, pause_after(LOOKS[state], 0))}
 
 
 def _soon(event: Signal) -> dict[str, Any]:
-    later = event.recorded.time + timedelta(seconds=SOON)
-    return {"state": "update_needed", "checks": 0, "deadline_at": later}
-
-
-def _later(event: Signal, pauses: tuple[int, ...], count: int) -> Any:
-    return event.recorded.time + timedelta(seconds=pauses[min(count, len(pauses) - 1)])
+    return {"state": "update_needed", "checks": 0, "deadline_at": later(event, SOON)}
 
 
 def _change(db: Connection, event: Any, **values: Any) -> None:

@@ -1,7 +1,7 @@
 """What removed host names have left in our own zone, and when deleting it there is tried again."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Row, String, Table, delete, insert, select, update
@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Integer, Row, String, Table, delete, 
 from app.engine import Json, Timestamp, deadline, fold, folded, metadata
 from app.models import dnslinks
 from app.models.dnslinks import PATIENCE, PAUSES
-from app.models.rows import one
+from app.models.rows import later, one, pause_after
 from app.signals.dnslinks import DnsUpdateApplied
 from app.signals.domains import DomainRemoved, DomainSignal
 from app.signals.leftovers import DnsCleanupCompleted, DnsCleanupFailed, DnsCleanupRequested
@@ -73,8 +73,7 @@ def ask_again(db: Connection, event: DnsCleanupRequested) -> None:
     if known is None:
         _insert(db, event, event.records_to_clean, PATIENCE)
     else:
-        later = event.recorded.time + timedelta(seconds=max(_pause(known.failures), PATIENCE))
-        _change(db, event, deadline_at=later)
+        _change(db, event, deadline_at=later(event, max(pause_after(PAUSES, known.failures), PATIENCE)))
 
 
 @fold(DnsCleanupFailed)
@@ -82,8 +81,8 @@ def fail(db: Connection, event: DnsCleanupFailed) -> None:
     """It is tried again after a while, for as long as it takes."""
     known = get(db, event.domain_id)
     if known is not None:
-        later = event.recorded.time + timedelta(seconds=_pause(known.failures))
-        _change(db, event, failures=known.failures + 1, deadline_at=later)
+        again = later(event, pause_after(PAUSES, known.failures))
+        _change(db, event, failures=known.failures + 1, deadline_at=again)
 
 
 @fold(DnsCleanupCompleted)
@@ -103,13 +102,8 @@ def try_again(_db: Connection, row: Row[Any], _now: datetime) -> DnsCleanupReque
 def _insert(db: Connection, event: DomainSignal | DnsUpdateApplied, records: Any, seconds: float) -> None:
     about = {name: getattr(event, name) for name in ("site_id", "site", "hostname")}
     about |= {"id": event.domain_id, "stream": event.recorded.stream, "records": list(records)}
-    later = event.recorded.time + timedelta(seconds=seconds)
-    db.execute(insert(leftovers).values(**about, failures=0, deadline_at=later))
+    db.execute(insert(leftovers).values(**about, failures=0, deadline_at=later(event, seconds)))
 
 
 def _change(db: Connection, event: DomainSignal, **values: Any) -> None:
     db.execute(update(leftovers).where(leftovers.c.id == event.domain_id).values(**values))
-
-
-def _pause(failures: int) -> int:
-    return PAUSES[min(failures, len(PAUSES) - 1)]

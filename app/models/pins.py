@@ -1,13 +1,13 @@
 """What an IPFS node was asked to keep for each site, until the site is deleted and the node has let it go."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Row, String, Table, delete, exists, insert, select, update
 
 from app.engine import Timestamp, deadline, fold, folded, metadata
-from app.models.rows import one
+from app.models.rows import later, one, pause_after
 from app.models.sites import sites
 from app.signals.pins import ContentUnpinned, UnpinFailed, UnpinRequested, UnpinSignal
 from app.signals.storage import ContentPinned
@@ -77,8 +77,8 @@ def keep(db: Connection, event: ContentPinned) -> None:
 @fold(UnpinRequested)
 def let_go(db: Connection, event: UnpinRequested) -> None:
     """It is to leave; should nothing come of that, it is asked for again."""
-    later = event.recorded.time + timedelta(seconds=PAUSES[-1])
-    db.execute(_row(update(pins), event).values(state="leaving", deadline_at=later))
+    again = later(event, PAUSES[-1])
+    db.execute(_row(update(pins), event).values(state="leaving", deadline_at=again))
 
 
 @fold(UnpinFailed)
@@ -86,8 +86,8 @@ def fail(db: Connection, event: UnpinFailed) -> None:
     """It is tried again after a while."""
     pin = get(db, event.site_id, event.cid)
     if pin is not None:
-        later = event.recorded.time + timedelta(seconds=PAUSES[min(pin.failures, len(PAUSES) - 1)])
-        db.execute(_row(update(pins), event).values(failures=pin.failures + 1, deadline_at=later))
+        again = later(event, pause_after(PAUSES, pin.failures))
+        db.execute(_row(update(pins), event).values(failures=pin.failures + 1, deadline_at=again))
 
 
 @fold(ContentUnpinned)

@@ -2,12 +2,13 @@
 records are looked at next.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, update
 
 from app.engine import deadline, fold
+from app.models.rows import later, pause_after
 from app.models.setups import Setup, get, setups
 from app.signals.domains import (
     DomainAdded,
@@ -44,7 +45,7 @@ def begin(db: Connection, event: DomainAdded) -> None:
     same = {name: getattr(event, name) for name in ("site_id", "site", "hostname", "unicode", "mode")}
     states = {"ownership": "unproven", "routing": "unset", "tls": "none", "step": "prove"}
     nothing = {"apex": False, "records": [], "digest": "", "checks": 0}
-    times = {"added_at": recorded.time, "step_at": recorded.time, "deadline_at": _later(event, PAUSES[0])}
+    times = {"added_at": recorded.time, "step_at": recorded.time, "deadline_at": later(event, PAUSES[0])}
     where = {"id": event.domain_id, "stream": recorded.stream, "flow": recorded.flow}
     proof = {"token": event.token, "claim": event.claim, "last_event": recorded.id}
     db.execute(insert(setups).values(**same, **states, **nothing, **times, **where, **proof))
@@ -57,8 +58,8 @@ def look_later(db: Connection, event: DomainVerificationRequested) -> None:
     if setup is not None:
         asked = {"asked_at": event.recorded.time} if event.by == "user" else {}
         checks = setup.checks + 1 if event.by == "schedule" else 0
-        seconds = WATCHED if setup.is_done else PAUSES[min(checks, len(PAUSES) - 1)]
-        _change(db, event, **asked, checks=checks, deadline_at=_later(event, seconds))
+        seconds = WATCHED if setup.is_done else pause_after(PAUSES, checks)
+        _change(db, event, **asked, checks=checks, deadline_at=later(event, seconds))
 
 
 @fold(DomainRecordsObserved)
@@ -71,7 +72,7 @@ def note(db: Connection, event: DomainRecordsObserved) -> None:
     seen = {"records": list(event.records), "digest": event.digest, "apex": event.apex}
     if any(each["subject"] == "ownership" and each["verdict"] == "ok" for each in event.records):
         seen["unproven_at"] = None
-    _change(db, event, **seen, checks=0, observed_at=event.recorded.time, deadline_at=_later(event, seconds))
+    _change(db, event, **seen, checks=0, observed_at=event.recorded.time, deadline_at=later(event, seconds))
 
 
 @fold(DomainSetupAdvanced)
@@ -116,7 +117,7 @@ def move(db: Connection, event: DomainSignal) -> None:
 @fold(DomainSetupCompleted)
 def watch(db: Connection, event: DomainSetupCompleted) -> None:
     """From now on it is looked at now and then, whether it still is as it should be."""
-    _change(db, event, step="", checks=0, deadline_at=_later(event, WATCHED))
+    _change(db, event, step="", checks=0, deadline_at=later(event, WATCHED))
 
 
 @fold(DomainRemoved)
@@ -149,10 +150,6 @@ _STATES: dict[type[DomainSignal], dict[str, str]] = {
     DomainMisconfigured: {"routing": "broken"},
     DomainReconfigured: {"routing": "configured"},
 }
-
-
-def _later(event: DomainSignal, seconds: float) -> datetime:
-    return event.recorded.time + timedelta(seconds=seconds)
 
 
 def _change(db: Connection, event: DomainSignal, **values: Any) -> None:

@@ -19,7 +19,6 @@ from tests.fixtures.simulation import Crash, Simulation
 from tests.integration.api.test_dns_for_real import Later, Person
 from tests.integration.api.test_dns_for_real import engine as engine
 from tests.integration.api.test_dns_for_real import servers as servers
-from tests.integration.api.test_domains import later as later
 from tests.integration.api.test_domains import work as work
 from tests.integration.api.test_gateway_process import gateway
 from tests.integration.services.test_acme import verified
@@ -49,6 +48,17 @@ def gate(authority: Pebble) -> Iterator[Served]:
     served = Served(gateway()["app"], authority.http_port)
     yield served
     served.close()
+
+
+@pytest.fixture
+def later(later: Later, pebble: Pebble) -> Later:
+    """Time passes for us alone: the authority takes its own."""
+
+    def pass_by(**time: float) -> None:
+        later(**time)
+        pebble.settle()
+
+    return pass_by
 
 
 def until(later: Later, done: Callable[[], Any], **step: float) -> Any:

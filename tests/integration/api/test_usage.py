@@ -68,6 +68,7 @@ def test_each_total_leads_to_the_events_that_make_it(api: Api, simulation: Simul
         "bandwidth": 100,
         "requests": 2,
         "webhooks": 0,
+        "ens_gas": 0,
         "notifications": 1,
         "published_bytes": recorded("storage.upload.completed")[0].data["bytes"],
         "published_files": recorded("storage.upload.completed")[0].data["files"],
